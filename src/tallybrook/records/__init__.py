@@ -1,0 +1,1 @@
+"""Records: rows of the user's own tables (items, tasks, ...) that are counted by their instant."""
