@@ -1,0 +1,1 @@
+"""Ports: one folder each, with its contract, ``local`` (embedded) and later ``aws``."""

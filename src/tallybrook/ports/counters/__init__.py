@@ -1,0 +1,77 @@
+"""Stored counters: reading, recounting and correcting.
+
+The commit path changes counters through ``ports.log.Transaction``; this port is everything else.
+
+Guarantees: a read sees the effect of every acknowledged write; rows come in order of start; a
+bucket that was never counted in is absent (absent means 0). ``correct`` is all or nothing, and
+adds, so that it commutes with the commits that go on meanwhile.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from tallybrook.ports.log import CounterKey, Kind
+
+
+class CounterRow(Struct, array_like=True):
+    """One stored bucket; ``created_at`` and ``updated_at`` are microseconds."""
+
+    start_s: int
+    count: int
+    created_at: int
+    updated_at: int
+
+
+class SeriesTotal(Struct):
+    """A series of an account with its all-time count and the span of its non-zero hours."""
+
+    series: str
+    kind: Kind
+    count: int
+    first_s: int
+    last_s: int
+
+
+class Instants(Struct):
+    """A batch of what one series counts: microseconds, shape (n,), and what had none."""
+
+    account_id: str
+    kind: Kind
+    series: str
+    us: NDArray[np.int64]
+    no_timestamp: int = 0
+    invalid_timestamp: int = 0
+
+
+class Counters(Protocol):
+    """The counters of all accounts; every call names the one it is about."""
+
+    def rows(
+        self, account_id: str, kind: Kind, series: str, minutes: int, start_s: int, end_s: int
+    ) -> list[CounterRow]:
+        """Stored buckets of one size whose start lies in ``[start_s, end_s)``."""
+
+    def sums(
+        self, account_id: str, minutes: int, start_s: int, end_s: int
+    ) -> dict[tuple[Kind, str, int], int]:
+        """Counts by (kind, series, start) of all series of the account, zeros left out."""
+
+    def series(self, account_id: str) -> list[SeriesTotal]:
+        """Every series that was ever counted, by kind and name."""
+
+    def at_once(self) -> AbstractContextManager[None]:
+        """Reads of this thread inside the context all see one commit."""
+
+    def everything(self, since_s: int | None) -> Iterator[tuple[CounterKey, int]]:
+        """Every stored bucket (that starts at or after ``since_s``), in no particular order."""
+
+    def instants(self) -> Iterator[Instants]:
+        """Everything that is counted, from the log and the records themselves, in batches."""
+
+    def correct(self, changes: Mapping[CounterKey, int], now_us: int) -> None:
+        """Add to these buckets, in one transaction; a 0 makes an absent bucket a stored zero."""

@@ -1,0 +1,168 @@
+"""Counters in the log's own SQLite file: a commit changes both or neither."""
+
+import sqlite3
+from array import array
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import groupby
+from pathlib import Path
+from typing import cast
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from tallybrook.errors import StorageError
+from tallybrook.ports.counters import CounterRow, Instants, SeriesTotal
+from tallybrook.ports.log import CounterKey, Kind
+from tallybrook.ports.log.local.reader import Readers
+
+_CORRECT = """
+INSERT INTO counters (account_id, kind, series, minutes, start_s, count, created_at, updated_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)
+ON CONFLICT DO UPDATE SET count = count + excluded.count, updated_at = excluded.updated_at
+    WHERE excluded.count <> 0
+"""
+_BATCH = 1_000_000
+
+
+class Counted(Struct):
+    """The part of an event's line that counting needs."""
+
+    event_type: str
+    timestamp: int
+    account_id: str
+
+
+_COUNTED = msgspec.json.Decoder(Counted)
+
+
+class SqliteCounters:
+    """``ports.counters.Counters``."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._readers = Readers(path)
+
+    def rows(
+        self, account_id: str, kind: Kind, series: str, minutes: int, start_s: int, end_s: int
+    ) -> list[CounterRow]:
+        found = self._readers.all(
+            "SELECT start_s, count, created_at, updated_at FROM counters"
+            " WHERE account_id = ? AND minutes = ? AND kind = ? AND series = ?"
+            " AND start_s >= ? AND start_s < ? ORDER BY start_s",
+            (account_id, minutes, kind, series, start_s, end_s),
+        )
+        return [CounterRow(*row) for row in found]  # type: ignore[arg-type]
+
+    def sums(
+        self, account_id: str, minutes: int, start_s: int, end_s: int
+    ) -> dict[tuple[Kind, str, int], int]:
+        names = self._names(account_id)
+        sums: dict[tuple[Kind, str, int], int] = {}
+        for kind, series in names:
+            for row in self.rows(account_id, kind, series, minutes, start_s, end_s):
+                if row.count:
+                    sums[kind, series, row.start_s] = row.count
+        return sums
+
+    def series(self, account_id: str) -> list[SeriesTotal]:
+        found = self._readers.all(
+            "SELECT series, kind, SUM(count),"
+            " MIN(start_s) FILTER (WHERE count <> 0), MAX(start_s) FILTER (WHERE count <> 0)"
+            " FROM counters WHERE account_id = ? AND minutes = 60"
+            " GROUP BY kind, series ORDER BY kind, series",
+            (account_id,),
+        )
+        totals = cast("list[tuple[str, Kind, int, int | None, int | None]]", found)
+        return [SeriesTotal(s, k, n, first or 0, last or 0) for s, k, n, first, last in totals]
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        connection = self._readers.get()
+        connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            connection.execute("COMMIT")
+
+    def everything(self, since_s: int | None) -> Iterator[tuple[CounterKey, int]]:
+        rows = self._readers.get().execute(
+            "SELECT account_id, kind, series, minutes, start_s, count FROM counters"
+            " WHERE start_s >= ?",
+            (since_s if since_s is not None else -(1 << 62),),
+        )
+        for account_id, kind, series, minutes, start_s, count in rows:
+            yield (account_id, kind, series, minutes, start_s), count
+
+    def instants(self) -> Iterator[Instants]:
+        yield from self._event_instants()
+        yield from self._record_instants()
+
+    def _event_instants(self) -> Iterator[Instants]:
+        gathered: dict[tuple[str, str], array[int]] = {}
+        held = 0
+        bodies = self._readers.get().execute("SELECT body FROM chunks WHERE topic = 'events'")
+        for (body,) in bodies:
+            for line in body.split(b"\n"):
+                seen = _COUNTED.decode(line)
+                key = (seen.account_id, seen.event_type)
+                gathered.setdefault(key, array("q")).append(seen.timestamp)
+                held += 1
+            if held >= _BATCH:
+                yield from _flushed(gathered)
+                held = 0
+        yield from _flushed(gathered)
+
+    def _record_instants(self) -> Iterator[Instants]:
+        rows = self._readers.get().execute(
+            "SELECT account_id, record_type, instant_us, skipped FROM records"
+            " ORDER BY account_id, record_type"
+        )
+        for (account_id, series), group in groupby(rows, key=lambda row: row[:2]):
+            instants, reasons = array("q"), {"no_timestamp": 0, "invalid_timestamp": 0}
+            for _, _, instant_us, skipped in group:
+                if instant_us is None:
+                    reasons[skipped] += 1
+                else:
+                    instants.append(instant_us)
+            us = np.array(instants, dtype=np.int64)
+            yield Instants(account_id, "record", series, us, **reasons)
+
+    def correct(self, changes: Mapping[CounterKey, int], now_us: int) -> None:
+        try:
+            connection = sqlite3.connect(self._path, timeout=30, isolation_level=None)
+            try:
+                connection.execute("PRAGMA synchronous=FULL")
+                connection.execute("BEGIN IMMEDIATE")
+                rows = [(*key, change, now_us) for key, change in changes.items()]
+                connection.executemany(_CORRECT, rows)
+                connection.execute("COMMIT")
+            finally:
+                connection.close()
+        except sqlite3.Error as error:
+            raise StorageError(f"counters: {error}") from error
+
+    def close(self) -> None:
+        self._readers.close()
+
+    def _names(self, account_id: str) -> list[tuple[Kind, str]]:
+        """Kinds and series of an account by skipping through the key, not by reading rows."""
+        names: list[tuple[Kind, str]] = []
+        kind, series = "", ""
+        while True:
+            row = self._readers.all(
+                "SELECT kind, series FROM counters WHERE account_id = ? AND minutes = 60"
+                " AND (kind, series) > (?, ?) ORDER BY kind, series LIMIT 1",
+                (account_id, kind, series),
+            )
+            if not row:
+                return names
+            kind, series = str(row[0][0]), str(row[0][1])
+            names.append((cast("Kind", kind), series))
+
+
+def _flushed(gathered: dict[tuple[str, str], "array[int]"]) -> Iterator[Instants]:
+    for (account_id, series), instants in gathered.items():
+        yield Instants(account_id, "event", series, np.array(instants, dtype=np.int64))
+    gathered.clear()

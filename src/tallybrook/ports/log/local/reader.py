@@ -1,0 +1,91 @@
+"""Reading the SQLite log: any process, any thread."""
+
+import sqlite3
+import threading
+from pathlib import Path
+
+from tallybrook.errors import StorageError
+from tallybrook.ports.log import Chunk, Topic
+from tallybrook.ports.log.local.schema import open_reader
+
+
+class Readers:
+    """One read-only connection a thread over one SQLite file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._local = threading.local()
+        self._all: list[sqlite3.Connection] = []
+
+    def get(self) -> sqlite3.Connection:
+        """This thread's connection."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = open_reader(self._path)
+            self._all.append(connection)
+        return connection
+
+    def all(self, sql: str, args: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+        """All rows; a locked or unreadable file is a ``StorageError`` (try again)."""
+        try:
+            return self.get().execute(sql, args).fetchall()
+        except sqlite3.Error as error:
+            raise StorageError(f"cannot read {self._path.name}: {error}") from error
+
+    def close(self) -> None:
+        for connection in self._all:
+            connection.close()
+
+
+class SqliteLogReader:
+    """``LogReader`` over ``log.db``."""
+
+    def __init__(self, path: Path) -> None:
+        self._readers = Readers(path)
+
+    def head(self) -> int:
+        row = self._readers.all(
+            "SELECT first_seq + count - 1 FROM chunks ORDER BY first_seq DESC LIMIT 1"
+        )
+        return int(str(row[0][0])) if row else 0
+
+    def chunks(self, topic: Topic, after_seq: int, max_entries: int = 10_000) -> list[Chunk]:
+        found: list[Chunk] = []
+        entries = 0
+        rows = self._readers.get().execute(
+            "SELECT first_seq, count, ingested_at, body FROM chunks"
+            " WHERE first_seq > ? AND topic = ? ORDER BY first_seq",
+            (self._start(after_seq) - 1, topic),
+        )
+        for first, count, ingested_at, body in rows:
+            if first + count - 1 <= after_seq:
+                continue
+            entries += count
+            if found and entries > max_entries:
+                break
+            found.append(Chunk(first, count, ingested_at, body))
+        rows.close()
+        return found
+
+    def chunk_of(self, seq: int) -> Chunk | None:
+        """The chunk that holds one sequence number, or None past the head."""
+        rows = self._readers.all(
+            "SELECT first_seq, count, ingested_at, body FROM chunks"
+            " WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1",
+            (seq,),
+        )
+        if not rows:
+            return None
+        chunk = Chunk(*rows[0])  # type: ignore[arg-type]
+        return chunk if seq <= chunk.last_seq else None
+
+    def close(self) -> None:
+        self._readers.close()
+
+    def _start(self, after_seq: int) -> int:
+        """The first_seq of the chunk that holds ``after_seq + 1``, if it starts before it."""
+        rows = self._readers.all(
+            "SELECT first_seq FROM chunks WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1",
+            (after_seq + 1,),
+        )
+        return int(str(rows[0][0])) if rows else after_seq + 1
