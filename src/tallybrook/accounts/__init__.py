@@ -1,0 +1,1 @@
+"""Accounts (tenants) and the scoped keys that open them."""
