@@ -1,0 +1,1 @@
+"""The HTTP server: routes, the live view, the page."""

@@ -1,0 +1,67 @@
+"""``python -m tallybrook.entrypoints.server``: the server process; the supervisor starts it."""
+
+import argparse
+import asyncio
+import logging
+import socket
+import sys
+
+import uvicorn
+import uvloop
+
+from tallybrook.entrypoints.lifeline import tie_to_supervisor
+from tallybrook.entrypoints.server.app import Server
+from tallybrook.errors import TallybrookError
+from tallybrook.settings import Settings
+
+SWITCH_S = 0.0005
+"""How long a thread may keep the interpreter: the committer must not wait for a busy loop."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Serve until SIGTERM; 1 when the data directory cannot be opened."""
+    parser = argparse.ArgumentParser(prog="tallybrook-server", description=__doc__)
+    parser.add_argument("--data", help="data directory")
+    parser.add_argument("--fd", type=int, help="a listening socket to take over")
+    parser.add_argument("--host")
+    parser.add_argument("--port", type=int)
+    given = parser.parse_args(argv)
+    settings = Settings.from_env(data=given.data, host=given.host, port=given.port)
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="tallybrook server: %(levelname)s %(message)s"
+    )
+    sys.setswitchinterval(SWITCH_S)
+    try:
+        settings.data_path.mkdir(parents=True, exist_ok=True)
+        tie_to_supervisor(settings.data_path)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(settings, given.fd))
+    except TallybrookError as error:
+        logging.getLogger("tallybrook").error("%s", error.detail)
+        return 1
+    return 0
+
+
+async def serve(settings: Settings, fd: int | None) -> None:
+    """Run the server on a socket, the supervisor's or one of its own."""
+    server = Server(settings)
+    config = uvicorn.Config(
+        server.app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        ws="websockets-sansio",
+        ws_max_size=64 * 1024,
+        timeout_graceful_shutdown=int(settings.drain_s),
+        timeout_keep_alive=75,
+        server_header=False,
+        date_header=True,
+    )
+    sockets = [socket.socket(fileno=fd)] if fd is not None else None
+    await uvicorn.Server(config).serve(sockets=sockets)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

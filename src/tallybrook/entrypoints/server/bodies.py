@@ -1,0 +1,99 @@
+"""Reading request bodies: bounded, decompressed with a bound, of a type we read."""
+
+import zlib
+from collections.abc import Mapping
+
+import zstandard
+from starlette.requests import ClientDisconnect, Request
+
+from tallybrook.errors import MalformedError, TooLargeError, UnsupportedTypeError
+
+JSON_TYPES = frozenset({"application/json", "text/json"})
+NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The body, decompressed, at most ``limit`` bytes before and after.
+
+    Raises ``TooLargeError``, ``UnsupportedTypeError`` (encoding), ``MalformedError``.
+    """
+    length = request.headers.get("content-length", "")
+    if length.isdigit() and int(length) > limit:
+        raise TooLargeError(f"the body is over {limit} bytes")
+    received = bytearray()
+    try:
+        async for part in request.stream():
+            received += part
+            if len(received) > limit:
+                raise TooLargeError(f"the body is over {limit} bytes")
+    except ClientDisconnect:
+        raise MalformedError("the client went away before the body was complete") from None
+    return decompress(bytes(received), request.headers.get("content-encoding", ""), limit)
+
+
+def decompress(body: bytes, encoding: str, limit: int) -> bytes:
+    """Undo a Content-Encoding (identity, gzip, zstd), giving at most ``limit`` bytes."""
+    name = encoding.strip().lower()
+    if name in ("", "identity"):
+        return body
+    if name in ("gzip", "x-gzip"):
+        return _gunzip(body, limit)
+    if name == "zstd":
+        return _unzstd(body, limit)
+    raise UnsupportedTypeError(f"content encoding {encoding!r}: send identity, gzip or zstd")
+
+
+def _gunzip(body: bytes, limit: int) -> bytes:
+    out = bytearray()
+    rest = body
+    try:
+        while rest:  # a gzip file may hold several members
+            machine = zlib.decompressobj(wbits=31)
+            out += machine.decompress(rest, limit + 1 - len(out))
+            if len(out) > limit:
+                raise TooLargeError(f"the body is over {limit} bytes when decompressed")
+            if not machine.eof:
+                raise MalformedError("the gzip body is cut short")
+            rest = machine.unused_data
+    except zlib.error as error:
+        raise MalformedError(f"the body is not gzip: {error}") from None
+    return bytes(out)
+
+
+def _unzstd(body: bytes, limit: int) -> bytes:
+    try:
+        with zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(
+            body, read_across_frames=True
+        ) as reader:
+            out = reader.read(limit + 1)
+    except zstandard.ZstdError as error:
+        raise MalformedError(f"the body is not zstd: {error}") from None
+    if len(out) > limit:
+        raise TooLargeError(f"the body is over {limit} bytes when decompressed")
+    return bytes(out)
+
+
+def is_ndjson(headers: Mapping[str, str]) -> bool:
+    """Whether the content type is NDJSON; raises ``UnsupportedTypeError`` if it is not JSON."""
+    kind = media_type(headers)
+    if kind in NDJSON_TYPES:
+        return True
+    require_json_type(headers)
+    return False
+
+
+def require_json_type(headers: Mapping[str, str]) -> None:
+    """Raise ``UnsupportedTypeError`` unless the content type is JSON or absent."""
+    kind = media_type(headers)
+    if kind and kind not in JSON_TYPES and not kind.endswith("+json"):
+        raise UnsupportedTypeError(f"content type {kind!r}: send application/json")
+
+
+def media_type(headers: Mapping[str, str]) -> str:
+    """The content type without its parameters; a charset that is not UTF-8 is refused."""
+    kind, *parameters = headers.get("content-type", "").lower().split(";")
+    for parameter in parameters:
+        name, _, value = parameter.strip().partition("=")
+        if name == "charset" and value.strip('" ') not in ("utf-8", "utf8", "us-ascii"):
+            raise UnsupportedTypeError(f"charset {value}: send UTF-8")
+    return kind.strip()

@@ -1,0 +1,60 @@
+"""What the server holds while it runs, and one call's view of it."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from msgspec import Struct
+from starlette.requests import Request
+
+from tallybrook.entrypoints.server.auth import Gate, Principal
+from tallybrook.entrypoints.server.handoff import Handoff
+from tallybrook.entrypoints.server.telemetry import Telemetry
+from tallybrook.ports.clock import Clock
+from tallybrook.ports.log.local import SqliteLog
+from tallybrook.ports.sql import SqlEngine
+from tallybrook.settings import Settings
+from tallybrook.wiring import Stores
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Context(Struct):
+    """The running server."""
+
+    settings: Settings
+    clock: Clock
+    log: SqliteLog
+    handoff: Handoff
+    stores: Stores
+    gate: Gate
+    sql: SqlEngine
+    telemetry: Telemetry
+    readers: ThreadPoolExecutor
+
+    async def read(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a blocking read beside the event loop."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.readers, lambda: function(*args, **kwargs))
+
+
+class Call(Struct):
+    """One request: who asks, and what of."""
+
+    context: Context
+    request: Request
+    principal: Principal
+
+    @property
+    def account_id(self) -> str:
+        return self.principal.key.account_id
+
+    @property
+    def path(self) -> Mapping[str, str]:
+        return self.request.path_params
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        return self.request.query_params

@@ -1,0 +1,105 @@
+"""The calls that show and replay failed records."""
+
+from typing import Literal, cast
+
+from msgspec import Struct
+from starlette.responses import Response
+
+from tallybrook.entrypoints.server import params
+from tallybrook.entrypoints.server.bodies import read_body
+from tallybrook.entrypoints.server.context import Call
+from tallybrook.entrypoints.server.problems import json_response
+from tallybrook.errors import ConflictError, InvalidError, NotFoundError
+from tallybrook.events.instants import format_instant
+from tallybrook.events.model import MAX_EVENT_BYTES
+from tallybrook.failed.replay import plan_replay
+from tallybrook.ports.log import FailedRecord, FailedStatus, RecordOutcome, Write
+
+_STATUSES = ("open", "replayed", "discarded")
+
+
+class ShownFailure(Struct):
+    """A failed record; ``body`` is the original text, base64 where ``encoding`` says so."""
+
+    failed_id: str
+    account_id: str
+    source: str
+    reason: str
+    detail: str
+    body: str
+    encoding: Literal["utf-8", "base64"]
+    tries: int
+    status: FailedStatus
+    first_at: str
+    last_at: str
+
+
+class FailureList(Struct):
+    failed: list[ShownFailure]
+    next_cursor: str | None
+
+
+class ReplayReply(Struct):
+    """What the replay came to; ``event_id`` is null for a record of a table."""
+
+    status: Literal["accepted", "duplicate"] | RecordOutcome
+    event_id: str | None
+
+
+def shown(record: FailedRecord) -> ShownFailure:
+    """The form of a failed record that is given back."""
+    return ShownFailure(
+        record.failed_id, record.account_id, record.source, record.reason, record.detail,
+        record.body, record.encoding, record.tries, record.status,
+        format_instant(record.first_at), format_instant(record.last_at),
+    )  # fmt: skip
+
+
+async def failures(call: Call) -> Response:
+    status = call.query.get("status")
+    if status is not None and status not in (*_STATUSES, "all"):
+        raise InvalidError.of("/status", f"must be one of {', '.join(_STATUSES)}, all")
+    limit = params.integer(call.query, "limit", 50, 1, 1000)
+    wanted = cast("FailedStatus | None", None if status == "all" else status or "open")
+    records = await call.context.read(
+        call.context.stores.failed.page,
+        call.account_id,
+        wanted,
+        limit + 1,
+        call.query.get("cursor"),
+    )
+    following = records[limit - 1].failed_id if len(records) > limit else None
+    return json_response(FailureList([shown(r) for r in records[:limit]], following))
+
+
+async def failure(call: Call) -> Response:
+    return json_response(shown(await _find(call)))
+
+
+async def replay(call: Call) -> Response:
+    record = await _find(call)
+    body = await read_body(call.request, MAX_EVENT_BYTES)
+    context = call.context
+    planned = plan_replay(record, body or None, context.stores.records, context.clock())
+    receipt = await context.handoff.write(planned.write)
+    if planned.event_id is None:
+        return json_response(ReplayReply(receipt.records[0], None))
+    status: Literal["accepted", "duplicate"] = "duplicate" if receipt.duplicate[0] else "accepted"
+    return json_response(ReplayReply(status, planned.event_id))
+
+
+async def discard(call: Call) -> Response:
+    record = await _find(call)
+    if record.status != "open":
+        raise ConflictError(f"the failed record was {record.status} already")
+    await call.context.handoff.write(Write(settle={record.failed_id: "discarded"}))
+    return json_response(shown(await _find(call)))
+
+
+async def _find(call: Call) -> FailedRecord:
+    found = await call.context.read(
+        call.context.stores.failed.get, call.account_id, call.path["id"]
+    )
+    if found is None:
+        raise NotFoundError(f"no failed record {call.path['id']!r}")
+    return found

@@ -1,0 +1,216 @@
+"""Every HTTP route as data: from this list come the router, the API document and the docs."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from msgspec import Struct
+from starlette.responses import Response
+
+from tallybrook.counters.reading import RangeCount
+from tallybrook.entrypoints.server import (
+    collect,
+    failures,
+    querying,
+    reads,
+    recording,
+    status,
+)
+from tallybrook.entrypoints.server import schemas as s
+from tallybrook.entrypoints.server.collecting import post_batch, post_event, post_operation
+from tallybrook.entrypoints.server.context import Call
+from tallybrook.ports.keys import Scope
+from tallybrook.ports.sql import QueryResult
+
+Handler = Callable[[Call], Awaitable[Response]]
+
+
+class Param(Struct, frozen=True):
+    """A path or query parameter with its JSON schema."""
+
+    name: str
+    schema: dict[str, Any]
+    description: str
+    required: bool = False
+
+
+class Route(Struct, frozen=True, kw_only=True):
+    """One method of one path. ``body`` maps content types to schemas; ``errors`` are statuses."""
+
+    method: str
+    path: str
+    handler: Handler | None
+    summary: str
+    tag: str
+    scope: Scope | None
+    query: tuple[Param, ...] = ()
+    path_schemas: dict[str, dict[str, Any]] = {}
+    body: dict[str, Any] = {}
+    body_required: bool = True
+    status: int = 200
+    reply: Any = None
+    reply_type: str = "application/json"
+    errors: tuple[int, ...] = ()
+    open_query: bool = False
+
+
+_RANGE = (
+    Param("start", s.INSTANT_OR_DATE, "First instant, or first day (UTC)"),
+    Param("end", s.INSTANT_OR_DATE, "End instant (exclusive), or last day (inclusive, UTC)"),
+)
+_AS_OF = Param("as_of", s.INSTANT_OR_DATE, "Answer as at this instant instead of now")
+_COLLECT_ERRORS = (400, 413, 415, 422)
+_JSON = "application/json"
+_RECORD = {"type": s.RECORD_TYPE, "id": s.IDENTIFIER}
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        method="POST", path="/events", handler=post_event, summary="Collect one event",
+        tag="Collecting", scope="write", body={_JSON: s.EVENT}, status=202,
+        reply=collect.EventReply, errors=_COLLECT_ERRORS,
+    ),
+    *(
+        Route(
+            method="POST", path=path, handler=post_batch,
+            summary="Collect up to 500 events; each is answered for itself",
+            tag="Collecting", scope="write",
+            body={_JSON: s.BATCH, "application/x-ndjson": s.NDJSON}, status=202,
+            reply=collect.BatchReply, errors=_COLLECT_ERRORS,
+        )
+        for path in ("/events/batch", "/batch/events")
+    ),
+    Route(
+        method="POST", path="/ingest", handler=post_operation,
+        summary="Collect one envelope of the operations stream", tag="Collecting",
+        scope="write", body={_JSON: s.OPERATION}, status=202, reply=collect.EventReply,
+        errors=_COLLECT_ERRORS,
+    ),
+    Route(
+        method="PUT", path="/records/{type}/{id}", handler=recording.put_record,
+        summary="Create or replace a record", tag="Records", scope="write",
+        path_schemas=_RECORD, body={_JSON: s.RECORD}, reply=recording.RecordReply,
+        errors=_COLLECT_ERRORS,
+    ),
+    Route(
+        method="DELETE", path="/records/{type}/{id}", handler=recording.delete_record,
+        summary="Delete a record", tag="Records", scope="write", path_schemas=_RECORD,
+        reply=recording.RecordReply, errors=(422,),
+    ),
+    Route(
+        method="POST", path="/records/{type}", handler=recording.post_records,
+        summary="Put and delete up to 500 records; each is answered for itself", tag="Records",
+        scope="write", path_schemas={"type": s.RECORD_TYPE}, body={_JSON: s.RECORDS}, status=202,
+        reply=recording.RecordBatchReply, errors=_COLLECT_ERRORS,
+    ),
+    Route(
+        method="GET", path="/events/{id}", handler=reads.event, summary="One event by its id",
+        tag="Reading", scope="read", path_schemas={"id": s.IDENTIFIER}, reply=reads.ShownEvent,
+        errors=(404,),
+    ),
+    Route(
+        method="GET", path="/users/{id}/events", handler=reads.user_events,
+        summary="A user's events, newest first", tag="Reading", scope="read",
+        path_schemas={"id": s.IDENTIFIER}, reply=reads.UserEvents, errors=(422,),
+        query=(
+            Param("limit", s.LIMIT, "How many at most"),
+            Param("cursor", s.CURSOR, "`next_cursor` of the page before"),
+        ),
+    ),
+    Route(
+        method="GET", path="/series", handler=reads.series,
+        summary="Every series that was ever counted", tag="Reading", scope="read",
+        reply=reads.SeriesList,
+    ),
+    Route(
+        method="GET", path="/realtime/metrics", handler=reads.realtime,
+        summary="Current and previous 1, 5, 15 and 60 minute buckets", tag="Reading",
+        scope="read", query=(_AS_OF,), reply=reads.Realtime, errors=(422,),
+    ),
+    Route(
+        method="GET", path="/aggregations/{series}", handler=reads.aggregations,
+        summary="Stored buckets of one size", tag="Reading", scope="read",
+        path_schemas={"series": s.SERIES}, reply=reads.Aggregations, errors=(422,),
+        query=(*_RANGE, Param("minutes", s.MINUTES, "Size of the buckets"), _AS_OF),
+    ),
+    Route(
+        method="GET", path="/counts/{series}", handler=reads.counts,
+        summary="How many in a range, from the largest buckets that fit", tag="Reading",
+        scope="read", path_schemas={"series": s.SERIES}, query=_RANGE,
+        reply=RangeCount, errors=(422,),
+    ),
+    Route(
+        method="GET", path="/analytics", handler=querying.analytics,
+        summary="A metric over time: counts, unique users, sums and means", tag="Reading",
+        scope="read", reply=querying.Analytics, errors=(400, 408, 422), open_query=True,
+        query=(
+            Param("metric", s.METRIC, "An event type, unique_users, sum:PROPERTY or avg:PROPERTY",
+                  required=True),
+            *_RANGE,
+            Param("group_by", s.GROUP_BY, "Length of a period"),
+            *(Param(name, s.TEXT, f"Only events with this {name}") for name in s.FILTERS),
+        ),
+    ),
+    *(
+        Route(
+            method="POST", path=path, handler=querying.query,
+            summary="One read-only SQL statement over the account's events", tag="SQL",
+            scope="query", body={_JSON: s.QUERY}, reply=QueryResult,
+            errors=(400, 408, 413, 415, 422),
+        )
+        for path in ("/query", "/api/analytics/query")
+    ),
+    Route(
+        method="GET", path="/failed", handler=failures.failures, summary="Failed records",
+        tag="Failed records", scope="read", reply=failures.FailureList, errors=(422,),
+        query=(
+            Param("status", s.FAILED_STATUS, "Which (default: open)"),
+            Param("limit", s.LIMIT, "How many at most"),
+            Param("cursor", s.TEXT, "`next_cursor` of the page before"),
+        ),
+    ),
+    Route(
+        method="GET", path="/failed/{id}", handler=failures.failure, summary="One failed record",
+        tag="Failed records", scope="read", path_schemas={"id": s.IDENTIFIER},
+        reply=failures.ShownFailure, errors=(404,),
+    ),
+    Route(
+        method="POST", path="/failed/{id}/replay", handler=failures.replay,
+        summary="Send a failed record again, edited or as it is; it counts once",
+        tag="Failed records", scope="admin", path_schemas={"id": s.IDENTIFIER},
+        body={_JSON: {"type": "object"}}, body_required=False, reply=failures.ReplayReply,
+        errors=(400, 404, 409, 413, 422),
+    ),
+    Route(
+        method="DELETE", path="/failed/{id}", handler=failures.discard,
+        summary="Discard a failed record; it stays on file as discarded", tag="Failed records",
+        scope="admin", path_schemas={"id": s.IDENTIFIER}, reply=failures.ShownFailure,
+        errors=(404, 409),
+    ),
+    Route(
+        method="GET", path="/consumers", handler=status.consumers,
+        summary="Where every consumer of the log stands", tag="Operating", scope="read",
+        reply=status.Consumers,
+    ),
+    Route(
+        method="GET", path="/live", handler=None,
+        summary="Snapshot and deltas as server-sent events; as WebSocket on the same path",
+        tag="Live", scope="read", reply_type="text/event-stream", errors=(422,),
+        query=(
+            Param("topics", s.TOPICS, "Topics, separated by commas"),
+            Param("since", s.SEQ, "Go on after this sequence number"),
+        ),
+    ),
+    Route(
+        method="GET", path="/health", handler=status.health, summary="Is the process alive",
+        tag="Operating", scope=None, reply=status.Health,
+    ),
+    Route(
+        method="GET", path="/ready", handler=status.ready,
+        summary="Can it write; how far is each consumer behind", tag="Operating", scope=None,
+        reply=status.Ready, errors=(503,),
+    ),
+    Route(
+        method="GET", path="/metrics", handler=status.metrics,
+        summary="Metrics in Prometheus' text format", tag="Operating", scope=None,
+        reply_type="text/plain",
+    ),
+)  # fmt: skip

@@ -1,0 +1,130 @@
+"""JSON schemas of what is received (2020-12, as OpenAPI 3.1 uses them)."""
+
+from typing import Any
+
+from tallybrook.analytics.periods import GROUPS
+from tallybrook.analytics.plan import COLUMNS
+from tallybrook.counters.buckets import SIZES
+from tallybrook.entrypoints.server.hub import TOPICS as LIVE_TOPICS
+from tallybrook.events.batches import MAX_BATCH_EVENTS
+from tallybrook.events.model import MAX_TEXT
+from tallybrook.ports.sql import MAX_ROWS
+from tallybrook.records.reading import DEFAULT_TYPES, MAX_RECORDS
+
+Schema = dict[str, Any]
+
+TEXT: Schema = {"type": "string"}
+SHORT: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT}
+OPTIONAL: Schema = {"type": ["string", "null"], "minLength": 1, "maxLength": MAX_TEXT}
+OBJECT: Schema = {"type": ["object", "null"]}
+IDENTIFIER: Schema = {**SHORT, "pattern": r"^[A-Za-z0-9._:@ -]+$"}
+INSTANT: Schema = {
+    "type": ["string", "null"],
+    "format": "date-time",
+    "description": "RFC 3339, or a common ISO 8601 variant; UTC where no offset is given",
+}
+INSTANT_OR_DATE: Schema = {
+    "anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]
+}
+SERIES: Schema = {**IDENTIFIER, "description": "A record type or an event type"}
+MINUTES: Schema = {"type": "integer", "enum": list(SIZES), "default": 1}
+LIMIT: Schema = {"type": "integer", "minimum": 1, "maximum": 1000, "default": 50}
+CURSOR: Schema = {"type": "string", "description": "Opaque; only what was given out is accepted"}
+METRIC: Schema = {"type": "string", "minLength": 1}
+GROUP_BY: Schema = {"type": "string", "enum": list(GROUPS), "default": "1d"}
+FILTERS = COLUMNS
+SEQ: Schema = {"type": "integer", "minimum": 0}
+TOPICS: Schema = {"type": "string", "enum": [*LIVE_TOPICS, ",".join(LIVE_TOPICS)]}
+FAILED_STATUS: Schema = {"type": "string", "enum": ["open", "replayed", "discarded", "all"]}
+RECORD_TYPE: Schema = {"type": "string", "enum": sorted(DEFAULT_TYPES)}
+
+_IDENTIFIED = [
+    {"required": ["user_id"], "properties": {"user_id": SHORT}},
+    {"required": ["anonymous_id"], "properties": {"anonymous_id": SHORT}},
+]
+
+EVENT: Schema = {
+    "type": "object",
+    "required": ["event_type"],
+    "anyOf": _IDENTIFIED,
+    "not": {"required": ["properties", "payload"]},
+    "properties": {
+        "event_type": SHORT,
+        "event_id": {**OPTIONAL, "description": "Identity; made by the server when absent"},
+        "timestamp": INSTANT,
+        "user_id": OPTIONAL,
+        "anonymous_id": OPTIONAL,
+        "session_id": OPTIONAL,
+        "properties": OBJECT,
+        "payload": {**OBJECT, "description": "Another name for properties"},
+        "context": OBJECT,
+        "messageId": {**OPTIONAL, "description": "Another name for event_id"},
+        "id": {**OPTIONAL, "description": "Another name for event_id"},
+    },
+    "description": "Unknown keys are kept under context.extra",
+}
+BATCH: Schema = {
+    "type": "object",
+    "required": ["events"],
+    "properties": {
+        "events": {
+            "type": "array",
+            "maxItems": MAX_BATCH_EVENTS,
+            "items": {},
+            "description": "Events; one that cannot be used is rejected by itself",
+        }
+    },
+}
+NDJSON: Schema = {"type": "string", "description": "One event a line"}
+OPERATION: Schema = {
+    "type": "object",
+    "required": ["event_type"],
+    "properties": {
+        "event_type": SHORT,
+        "timestamp": INSTANT,
+        "payload": OBJECT,
+        "source": OPTIONAL,
+        "event_id": OPTIONAL,
+    },
+}
+RECORD: Schema = {
+    "type": "object",
+    "properties": {
+        "createdAt": {"description": "The instant it is counted at"},
+        "updatedAt": {"description": "The same, where createdAt is empty"},
+        "accountId": {"type": "null", "description": "If given, the account of the key"},
+    },
+}
+RECORDS: Schema = {
+    "type": "object",
+    "required": ["records"],
+    "properties": {
+        "records": {
+            "type": "array",
+            "maxItems": MAX_RECORDS,
+            "items": {},
+            "description": 'Each {"op": "put" or "delete", "id": ..., ...fields}',
+        }
+    },
+    "additionalProperties": False,
+}
+QUERY: Schema = {
+    "type": "object",
+    "anyOf": [
+        {"required": ["sql"], "properties": {"sql": {"type": "string"}}},
+        {"required": ["query"], "properties": {"query": {"type": "string"}}},
+    ],
+    "properties": {
+        "sql": {"type": ["string", "null"]},
+        "query": {"type": ["string", "null"], "description": "Another name for sql"},
+        "parameters": {
+            "type": "object",
+            "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+        },
+        "max_scanned_bytes": {"type": ["integer", "null"], "minimum": 1, "maximum": 1 << 40},
+        "timeout_s": {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 300},
+        "limit": {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_ROWS},
+        "full_scan": {"type": "boolean"},
+        "dry_run": {"type": "boolean"},
+    },
+}

@@ -1,0 +1,82 @@
+"""Settings as data: one typed field each, read from ``TALLYBROOK_<NAME>``."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from tallybrook.errors import UsageError
+
+PREFIX = "TALLYBROOK_"
+
+
+class Settings(Struct, kw_only=True, frozen=True):
+    """Everything that can be set. The description of each field is its documentation."""
+
+    data: Annotated[str, Meta(description="Folder that holds everything the product keeps")] = (
+        "./tallybrook-data"
+    )
+    host: Annotated[str, Meta(description="Address to listen on")] = "127.0.0.1"
+    port: Annotated[int, Meta(description="Port to listen on; 0 takes a free one", ge=0)] = 8090
+    admin_key: Annotated[
+        str | None,
+        Meta(description="Text of the first admin key (16 characters or more); else one is made"),
+    ] = None
+    auth: Annotated[
+        bool,
+        Meta(description="Ask for keys; off only on a loopback address, everything then is admin"),
+    ] = True
+    keep_ip: Annotated[
+        bool, Meta(description="Keep `context.ip` of events instead of dropping it at the door")
+    ] = False
+    record_types: Annotated[
+        str,
+        Meta(description="Further record types, as `name:instantField|instantField,name`"),
+    ] = ""
+    max_pending: Annotated[
+        int, Meta(description="Items that may wait for the writer before it answers 429", ge=1)
+    ] = 50_000
+    query_workers: Annotated[
+        int, Meta(description="Child processes kept ready for SQL", ge=1, le=16)
+    ] = 2
+    query_memory_mb: Annotated[int, Meta(description="Memory one query may use, in MiB", ge=64)] = (
+        1024
+    )
+    query_timeout_s: Annotated[
+        float, Meta(description="Longest a query may run, in seconds", gt=0)
+    ] = 300.0
+    query_max_bytes: Annotated[int, Meta(description="Most bytes one query may scan", ge=0)] = (
+        1 << 30
+    )
+    query_rate: Annotated[
+        float, Meta(description="Queries a key may start in a minute; 0 for no limit", ge=0)
+    ] = 10.0
+    drain_s: Annotated[
+        float, Meta(description="Longest a stop waits for requests under way, in seconds", ge=0)
+    ] = 10.0
+    log_level: Annotated[str, Meta(description="debug, info, warning or error")] = "info"
+
+    @property
+    def data_path(self) -> Path:
+        return Path(self.data)
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None, **overrides: object) -> "Settings":
+        """The settings of the environment, with overrides (None means: not given).
+
+        Raises ``UsageError`` naming the setting that cannot be used.
+        """
+        env = os.environ if env is None else env
+        values: dict[str, object] = {
+            field: env[PREFIX + field.upper()]
+            for field in cls.__struct_fields__
+            if PREFIX + field.upper() in env
+        }
+        values.update({name: value for name, value in overrides.items() if value is not None})
+        try:
+            return msgspec.convert(values, cls, strict=False)
+        except msgspec.ValidationError as error:
+            raise UsageError(f"settings: {error}") from None
