@@ -11,7 +11,7 @@ MAX_TEXT = 128
 MAX_DEPTH = 64
 
 
-class Event(Struct, omit_defaults=True):
+class Event(Struct, omit_defaults=True, gc=False):
     """One event. Instants are microseconds since the epoch (UTC, negative before 1970).
 
     ``seq`` is given by the log and 0 until then. ``properties`` and ``context`` are the JSON

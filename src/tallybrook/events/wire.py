@@ -9,7 +9,7 @@ from tallybrook.events.model import MAX_TEXT
 Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 
 
-class EventIn(Struct, forbid_unknown_fields=True):
+class EventIn(Struct, forbid_unknown_fields=True, gc=False):
     """A product event as a client sends it. Unknown keys take the slower, explaining path."""
 
     event_type: Text

@@ -11,6 +11,7 @@ import uvloop
 
 from tallybrook.entrypoints.lifeline import tie_to_supervisor
 from tallybrook.entrypoints.server.app import Server
+from tallybrook.entrypoints.server.hot import protocol_for
 from tallybrook.errors import TallybrookError
 from tallybrook.settings import Settings
 
@@ -49,6 +50,7 @@ async def serve(settings: Settings, fd: int | None) -> None:
         server.app,
         host=settings.host,
         port=settings.port,
+        http=protocol_for(lambda: server.running),
         log_config=None,
         access_log=False,
         lifespan="on",

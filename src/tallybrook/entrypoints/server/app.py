@@ -23,7 +23,7 @@ from tallybrook.entrypoints.server.handoff import Handoff
 from tallybrook.entrypoints.server.hub import Hub
 from tallybrook.entrypoints.server.routes import ROUTES, Route
 from tallybrook.entrypoints.server.telemetry import Telemetry
-from tallybrook.errors import RetryableError, TallybrookError
+from tallybrook.errors import RetryableError, StorageError, TallybrookError
 from tallybrook.ports.clock import Clock, system_clock
 from tallybrook.settings import Settings
 from tallybrook.wiring import open_log, open_sql, open_stores
@@ -34,14 +34,14 @@ Started = Callable[[Context], None]
 
 
 class Server:
-    """The application and its state. ``context`` is there from startup to shutdown."""
+    """The application and its state. ``running`` is there from startup to shutdown."""
 
     def __init__(
         self, settings: Settings, clock: Clock = system_clock, on_start: Started | None = None
     ) -> None:
         self.settings = settings
         self.clock = clock
-        self.context: Context
+        self.running: Context | None = None
         self.hub: Hub
         self._on_start = on_start
         self.app = Starlette(
@@ -53,6 +53,13 @@ class Server:
                 Exception: problems.on_unexpected,
             },
         )
+
+    @property
+    def context(self) -> Context:
+        """The running server; asked for only while it runs."""
+        if self.running is None:
+            raise StorageError("the server is starting or stopping")
+        return self.running
 
     def _routes(self) -> list[BaseRoute]:
         by_path: dict[str, list[Route]] = {}
@@ -116,7 +123,7 @@ class Server:
             required=self.settings.auth,
             queries_a_minute=self.settings.query_rate,
         )
-        self.context = Context(
+        context = self.running = Context(
             self.settings, self.clock, log, Handoff(log), stores, gate, sql, Telemetry(), readers
         )
         self.hub = Hub(stores.counters, readers, log.head)
@@ -124,10 +131,11 @@ class Server:
         await sql.start()
         publishing = asyncio.create_task(self.hub.run())
         if self._on_start is not None:
-            self._on_start(self.context)
+            self._on_start(context)
         try:
             yield
         finally:
+            self.running = None
             publishing.cancel()
             with suppress(asyncio.CancelledError):
                 await publishing

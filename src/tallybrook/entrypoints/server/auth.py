@@ -53,6 +53,7 @@ class Gate:
         self._required = required
         self._per_minute = queries_a_minute
         self._known: dict[str, Principal] = {}
+        self._by_header: dict[bytes, Principal] = {}
         self._buckets: dict[str, tuple[TokenBucket | None, TokenBucket | None]] = {}
         self._version = ring.version()
         self._checked_s = time.monotonic()
@@ -78,10 +79,24 @@ class Gate:
             self._known[presented] = found
         return found
 
+    def identify_header(self, authorization: bytes) -> Principal:
+        """The principal of a raw ``Authorization`` header, without taking it apart again."""
+        if time.monotonic() - self._checked_s > _FRESH_S:
+            self._refresh()
+        found = self._by_header.get(authorization)
+        if found is None:
+            headers = {"authorization": authorization.decode("latin-1")}
+            found = self.identify(presented_key(headers))
+            if len(self._by_header) >= _MAX_CACHED:
+                self._by_header.clear()
+            self._by_header[authorization] = found
+        return found
+
     def _refresh(self) -> None:
         version = self._ring.version()
         if version != self._version:
             self._known.clear()
+            self._by_header.clear()
             self._version = version
         self._checked_s = time.monotonic()
 

@@ -7,7 +7,7 @@ answer, "never seen", touches no disk. A hash only proposes; the caller compares
 
 import logging
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +54,19 @@ class IdIndex:
         on_disk = sum(len(segment) for segment in self._segments.segments)
         return on_disk + len(self._sealing) + len(self._recent)
 
+    def screen(self) -> tuple[Mapping[int, Seqs], Callable[[int], bool]]:
+        """The quick question, to be asked again for each transaction.
+
+        A key that is not in the mapping and of which the function says True is certainly
+        unknown; of any other ``candidates`` tells.
+        """
+        bloom, sealing = self._filter, self._sealing
+        if not self._segments.segments and not sealing:
+            return self._recent, _surely
+        if bloom is None or sealing:
+            return self._recent, lambda key: not self.candidates(key)
+        return self._recent, lambda key: key not in bloom
+
     def candidates(self, key: int) -> tuple[int, ...]:
         """Sequence numbers of entries with this hash; empty means certainly never seen."""
         found = self._recent.get(key)
@@ -62,7 +75,7 @@ class IdIndex:
         if found is None:
             return self._on_disk(key)
         mine = found if isinstance(found, tuple) else (found,)
-        return mine + self._on_disk(key)
+        return (*mine, *self._on_disk(key))
 
     def _on_disk(self, key: int) -> tuple[int, ...]:
         bloom = self._filter
@@ -130,6 +143,10 @@ class IdIndex:
             for start in range(0, len(segment), _SLICE):
                 _update(fresh, segment.rows[0, start : start + _SLICE].tolist())
         self._filter = fresh
+
+
+def _surely(_key: int) -> bool:
+    return True
 
 
 def _update(bloom: Bloom, keys: list[int]) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from msgspec import Raw, Struct
 
-from tallybrook.events.model import Event
 from tallybrook.ports.log import (
     EFFECTIVE,
     CommitEffects,
@@ -59,7 +58,8 @@ def store(
 ) -> Stored:
     """Store the writes from ``first_seq`` on, in the open transaction of ``connection``."""
     transaction = SqliteTransaction(connection)
-    fresh, flags = _admit(writes, ids, first_seq)
+    flags = [ids.admit(write.events, first_seq + len(ids.fresh)) for write in writes]
+    fresh = ids.fresh
     _add_chunk(connection, "events", first_seq, [_encode(event) for event in fresh], now_us)
     effects.count_events(transaction, fresh, now_us)
     next_seq = first_seq + len(fresh)
@@ -78,26 +78,6 @@ def store(
         transaction.counted,
         [record for write in writes for record in write.failed],
     )
-
-
-def _admit(
-    writes: Sequence[Write], ids: Deduplicator, first_seq: int
-) -> tuple[list[Event], list[list[bool]]]:
-    """The events that are new, numbered, and per write which of its events are duplicates."""
-    fresh: list[Event] = []
-    flags: list[list[bool]] = []
-    seq = first_seq
-    for write in writes:
-        mine: list[bool] = []
-        for event in write.events:
-            new = ids.admit(event, seq)
-            if new:
-                event.seq = seq
-                fresh.append(event)
-                seq += 1
-            mine.append(not new)
-        flags.append(mine)
-    return fresh, flags
 
 
 def _records(
