@@ -26,7 +26,7 @@ class Rejection(Struct):
 Item = Event | Rejection
 
 
-def read_batch(body: bytes, account_id: str, now_us: int) -> list[Item]:
+def read_batch(body: bytes, account_id: str, now_us: int, *, keep_ip: bool = False) -> list[Item]:
     """The items of ``{"events": […]}`` in order.
 
     Raises ``TooLargeError`` (500 events, 5 MB), ``MalformedError`` or ``InvalidError`` only for
@@ -37,7 +37,7 @@ def read_batch(body: bytes, account_id: str, now_us: int) -> list[Item]:
     try:
         seen = _TYPED.decode(body).events
         _require_count(len(seen))
-        return [build_event(event, account_id, now_us) for event in seen]
+        return [build_event(event, account_id, now_us, keep_ip=keep_ip) for event in seen]
     except (msgspec.MsgspecError, RecursionError, InvalidError):
         # Something in it is not plainly right: find out which items, one by one.
         pass
@@ -49,23 +49,23 @@ def read_batch(body: bytes, account_id: str, now_us: int) -> list[Item]:
             'a batch is {"events": [...]}', [FieldError("/events", str(error))]
         ) from None
     _require_count(len(items))
-    return [_item(bytes(item), account_id, now_us) for item in items]
+    return [_item(bytes(item), account_id, now_us, keep_ip) for item in items]
 
 
-def read_ndjson(body: bytes, account_id: str, now_us: int) -> list[Item]:
+def read_ndjson(body: bytes, account_id: str, now_us: int, *, keep_ip: bool = False) -> list[Item]:
     """The items of newline-delimited JSON, blank lines skipped; limits as for ``read_batch``."""
     _require_size(body)
     lines = [line for line in body.split(b"\n") if line.strip()]
     _require_count(len(lines))
-    return [_item(line, account_id, now_us) for line in lines]
+    return [_item(line, account_id, now_us, keep_ip) for line in lines]
 
 
-def _item(body: bytes, account_id: str, now_us: int) -> Item:
+def _item(body: bytes, account_id: str, now_us: int, keep_ip: bool) -> Item:
     try:
         if len(body) > MAX_EVENT_BYTES:
             raise TooLargeError(f"an event is at most {MAX_EVENT_BYTES} bytes")
         require_utf8(body)
-        return build_event(decode_event(body), account_id, now_us)
+        return build_event(decode_event(body), account_id, now_us, keep_ip=keep_ip)
     except TerminalError as error:
         return Rejection(error, body)
 

@@ -76,7 +76,8 @@ def fast_instant(text: str) -> int | None:
     ``datetime.fromisoformat`` reads more than we accept (week dates, any separator) and less
     (``z``, a space before the offset), so it only sees texts of the one common shape.
     """
-    if text[-1:] == "Z" and text[7:14:3] == "-T:" and text[4] == "-" and len(text) >= 20:
+    usual = text[-1:] == "Z" and text[7:14:3] == "-T:" and text[4] == "-"
+    if usual and (len(text) == 20 or (text[19] == "." and 22 <= len(text) <= 27)):
         try:
             gap = datetime.fromisoformat(text) - _EPOCH
         except ValueError:

@@ -15,7 +15,8 @@ class Event(Struct, omit_defaults=True, gc=False):
     """One event. Instants are microseconds since the epoch (UTC, negative before 1970).
 
     ``seq`` is given by the log and 0 until then. ``properties`` and ``context`` are the JSON
-    objects as received, checked and kept byte for byte; ``UNSET`` means absent.
+    objects as received, checked, their values kept byte for byte (a line feed between them becomes
+    a space: an entry of the log is one line); ``UNSET`` means absent.
     The field order is the key order of the line.
     """
 

@@ -36,7 +36,7 @@ class Stamped(msgspec.Struct):
 _STAMP = msgspec.json.Decoder(Stamped)
 
 
-def read_event(body: bytes, account_id: str, now_us: int) -> Event:
+def read_event(body: bytes, account_id: str, now_us: int, *, keep_ip: bool = False) -> Event:
     """The event in ``body`` (at most 32 KB of JSON).
 
     Raises ``TooLargeError``, ``MalformedError`` (not JSON) or ``InvalidError`` (fields).
@@ -44,7 +44,7 @@ def read_event(body: bytes, account_id: str, now_us: int) -> Event:
     if len(body) > MAX_EVENT_BYTES:
         raise TooLargeError(f"an event is at most {MAX_EVENT_BYTES} bytes")
     require_utf8(body)
-    return build_event(decode_event(body), account_id, now_us)
+    return build_event(decode_event(body), account_id, now_us, keep_ip=keep_ip)
 
 
 def decode_event(body: bytes) -> EventIn:
@@ -116,8 +116,16 @@ def absent(raw: Raw | UnsetType) -> bool:
     return raw is UNSET or bytes(raw) == _NULL
 
 
-def build_event(seen: EventIn, account_id: str, now_us: int, *, identified: bool = True) -> Event:
-    """The checked event. ``identified``: a user_id or anonymous_id is required.
+def build_event(
+    seen: EventIn,
+    account_id: str,
+    now_us: int,
+    *,
+    identified: bool = True,
+    keep_ip: bool = False,
+) -> Event:
+    """The checked event. ``identified``: a user_id or anonymous_id is required; ``keep_ip``:
+    ``context.ip`` stays.
 
     Raises ``InvalidError`` naming every fault.
     """
@@ -132,7 +140,9 @@ def build_event(seen: EventIn, account_id: str, now_us: int, *, identified: bool
     if properties is not UNSET:
         properties = _kept("/properties", properties, faults)
     if context is not UNSET:
-        context = _without_ip(_kept("/context", context, faults))
+        context = _kept("/context", context, faults)
+        if not keep_ip:
+            context = _without_ip(context)
         if properties is not UNSET and context is not UNSET:
             _require_room(properties, context, faults)
     instant, source = _instant(seen, now_us, faults)
@@ -148,11 +158,24 @@ def build_event(seen: EventIn, account_id: str, now_us: int, *, identified: bool
 def _kept(pointer: str, raw: Raw, faults: list[FieldError]) -> Raw | UnsetType:
     fault = object_fault(raw)
     if fault is None:
-        return raw
+        return _on_one_line(raw)
     if bytes(raw) == _NULL:
         return UNSET
     faults.append(FieldError(pointer, fault))
     return UNSET
+
+
+def _on_one_line(raw: Raw) -> Raw:
+    """An entry of the log is one line. In well-formed JSON a line feed is only ever white space:
+    inside a text it has to be escaped."""
+    value = bytes(raw)
+    return Raw(value.replace(b"\n", b" ")) if b"\n" in value else raw
+
+
+def _may_hold(name: bytes, raw: Raw) -> bool:
+    """Whether an object may have that key: written plainly, or with an escape in it."""
+    value = bytes(raw)
+    return b'"%b"' % name in value or b"\\u" in value
 
 
 def _require_room(properties: Raw, context: Raw, faults: list[FieldError]) -> None:
@@ -163,11 +186,10 @@ def _require_room(properties: Raw, context: Raw, faults: list[FieldError]) -> No
 
 def _without_ip(context: Raw | UnsetType) -> Raw | UnsetType:
     """Drop the address at the door: what is not stored cannot leak."""
-    if context is UNSET or b'"ip"' not in bytes(context):
+    if context is UNSET or not _may_hold(b"ip", context):
         return context
     fields = _FIELDS.decode(context)
-    fields.pop("ip", None)
-    return Raw(msgspec.json.encode(fields))
+    return context if fields.pop("ip", None) is None else Raw(msgspec.json.encode(fields))
 
 
 def _instant(
@@ -188,7 +210,7 @@ def _instant(
 
 
 def _payload_stamp(payload: Raw | UnsetType) -> Any:
-    if payload is UNSET or b'"timestamp"' not in bytes(payload):
+    if payload is UNSET or not _may_hold(b"timestamp", payload):
         return None
     try:
         return _STAMP.decode(payload).timestamp

@@ -18,6 +18,7 @@ from starlette.websockets import WebSocket
 from tallybrook import dashboard
 from tallybrook.entrypoints.server import live, openapi, pages, problems
 from tallybrook.entrypoints.server.auth import Gate, presented_key
+from tallybrook.entrypoints.server.collect import Intake
 from tallybrook.entrypoints.server.context import Call, Context
 from tallybrook.entrypoints.server.handoff import Handoff
 from tallybrook.entrypoints.server.hub import Hub
@@ -123,8 +124,18 @@ class Server:
             required=self.settings.auth,
             queries_a_minute=self.settings.query_rate,
         )
+        telemetry = Telemetry()
         context = self.running = Context(
-            self.settings, self.clock, log, Handoff(log), stores, gate, sql, Telemetry(), readers
+            self.settings,
+            self.clock,
+            log,
+            Handoff(log),
+            stores,
+            gate,
+            sql,
+            telemetry,
+            Intake(telemetry, self.settings.keep_ip),
+            readers,
         )
         self.hub = Hub(stores.counters, readers, log.head)
         log.watch(self.hub.committed)

@@ -59,6 +59,13 @@ class BatchReply(Struct):
     results: list[ItemReply]
 
 
+class Intake(Struct):
+    """What collecting is set to, and where it counts what came in."""
+
+    telemetry: Telemetry
+    keep_ip: bool = False
+
+
 class Plan(Struct):
     """A write on its way, and how its receipt becomes the body of a 202."""
 
@@ -67,33 +74,33 @@ class Plan(Struct):
 
 
 def begin_event(
-    body: bytes, headers: Mapping[str, str], principal: Principal, now_us: int, seen: Telemetry
+    body: bytes, headers: Mapping[str, str], principal: Principal, now_us: int, intake: Intake
 ) -> Plan:
     """POST /events."""
     require_json_type(headers)
-    event = read_event(body, principal.key.account_id, now_us)
+    event = read_event(body, principal.key.account_id, now_us, keep_ip=intake.keep_ip)
     principal.take(1)
-    return single(event, seen)
+    return single(event, intake.telemetry)
 
 
 def begin_operation(
-    body: bytes, headers: Mapping[str, str], principal: Principal, now_us: int, seen: Telemetry
+    body: bytes, headers: Mapping[str, str], principal: Principal, now_us: int, intake: Intake
 ) -> Plan:
     """POST /ingest."""
     require_json_type(headers)
     event = read_operation(body, principal.key.account_id, now_us)
     principal.take(1)
-    return single(event, seen)
+    return single(event, intake.telemetry)
 
 
 def begin_batch(
-    body: bytes, headers: Mapping[str, str], principal: Principal, now_us: int, seen: Telemetry
+    body: bytes, headers: Mapping[str, str], principal: Principal, now_us: int, intake: Intake
 ) -> Plan:
     """POST /events/batch, JSON or NDJSON by content type."""
     read = read_ndjson if is_ndjson(headers) else read_batch
-    items = read(body, principal.key.account_id, now_us)
+    items = read(body, principal.key.account_id, now_us, keep_ip=intake.keep_ip)
     principal.take(len(items))
-    return batch(items, principal.key.account_id, now_us, seen)
+    return batch(items, principal.key.account_id, now_us, intake.telemetry)
 
 
 def single(event: Event, seen: Telemetry) -> Plan:

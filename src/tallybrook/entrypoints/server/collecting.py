@@ -7,17 +7,17 @@ from starlette.responses import Response
 from tallybrook.entrypoints.server.auth import Principal
 from tallybrook.entrypoints.server.bodies import read_body
 from tallybrook.entrypoints.server.collect import (
+    Intake,
     Plan,
     begin_batch,
     begin_event,
     begin_operation,
 )
 from tallybrook.entrypoints.server.context import Call
-from tallybrook.entrypoints.server.telemetry import Telemetry
 from tallybrook.events.batches import MAX_BATCH_BYTES
 from tallybrook.events.model import MAX_EVENT_BYTES
 
-Begin = Callable[[bytes, Mapping[str, str], Principal, int, Telemetry], Plan]
+Begin = Callable[[bytes, Mapping[str, str], Principal, int, Intake], Plan]
 
 
 async def post_event(call: Call) -> Response:
@@ -35,6 +35,6 @@ async def post_operation(call: Call) -> Response:
 async def _collect(call: Call, begin: Begin, limit: int) -> Response:
     context = call.context
     body = await read_body(call.request, limit)
-    plan = begin(body, call.request.headers, call.principal, context.clock(), context.telemetry)
+    plan = begin(body, call.request.headers, call.principal, context.clock(), context.intake)
     receipt = await context.handoff.write(plan.write)
     return Response(plan.reply(receipt), 202, media_type="application/json")

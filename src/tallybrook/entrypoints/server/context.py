@@ -9,6 +9,7 @@ from msgspec import Struct
 from starlette.requests import Request
 
 from tallybrook.entrypoints.server.auth import Gate, Principal
+from tallybrook.entrypoints.server.collect import Intake
 from tallybrook.entrypoints.server.handoff import Handoff
 from tallybrook.entrypoints.server.telemetry import Telemetry
 from tallybrook.ports.clock import Clock
@@ -32,6 +33,7 @@ class Context(Struct):
     gate: Gate
     sql: SqlEngine
     telemetry: Telemetry
+    intake: Intake
     readers: ThreadPoolExecutor
 
     async def read(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

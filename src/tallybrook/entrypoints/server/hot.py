@@ -126,7 +126,7 @@ class HotProtocol(HttpToolsProtocol):
         try:
             principal = context.gate.identify_header(authorization)
             principal.require("write")
-            plan = begin(cycle.body, headers, principal, context.clock(), context.telemetry)
+            plan = begin(cycle.body, headers, principal, context.clock(), context.intake)
             context.handoff.submit(plan.write, lambda outcome: self._finish(cycle, plan, outcome))
         except TallybrookError as error:
             context.telemetry.throttled += error.status == 429

@@ -238,7 +238,8 @@ class Checkpoints:
         self._thread.join()
 
     def _run(self) -> None:
-        connection = sqlite3.connect(self._path, timeout=10, isolation_level=None)
+        # Truncating holds the write lock while it waits for readers: give up soon, try again.
+        connection = sqlite3.connect(self._path, timeout=0.2, isolation_level=None)
         try:
             while not self._stop.wait(self._every_s):
                 for mode in self._modes():
