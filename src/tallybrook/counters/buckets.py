@@ -56,7 +56,8 @@ def cover(start_us: int, end_us: int, largest: int = LARGEST) -> list[Span]:
     """The spans that tile what whole minutes of ``[start_us, end_us)`` hold.
 
     Only buckets wholly inside, the largest (at most ``largest`` minutes) first, finer ones at
-    the edges; disjoint, in time order. What is left at either end is less than a minute (the spans do not reach it).
+    the edges; disjoint, in time order. What is left at either end is less than a minute (the
+    spans do not reach it).
     """
     first = -(-start_us // 60_000_000) * 60
     last = end_us // 60_000_000 * 60

@@ -77,7 +77,7 @@ def fast_instant(text: str) -> int | None:
     (``z``, a space before the offset), so it only sees texts of the one common shape.
     """
     usual = text[-1:] == "Z" and text[7:14:3] == "-T:" and text[4] == "-"
-    if usual and (len(text) == 20 or (text[19] == "." and 22 <= len(text) <= 27)):
+    if usual and (len(text) == 20 or (text[19:20] == "." and 22 <= len(text) <= 27)):
         try:
             gap = datetime.fromisoformat(text) - _EPOCH
         except ValueError:

@@ -13,7 +13,7 @@ from tallybrook.entrypoints.server.collect import Intake
 from tallybrook.entrypoints.server.handoff import Handoff
 from tallybrook.entrypoints.server.telemetry import Telemetry
 from tallybrook.ports.clock import Clock
-from tallybrook.ports.log.local import SqliteLog
+from tallybrook.ports.log import Log
 from tallybrook.ports.sql import SqlEngine
 from tallybrook.settings import Settings
 from tallybrook.wiring import Stores
@@ -27,7 +27,7 @@ class Context(Struct):
 
     settings: Settings
     clock: Clock
-    log: SqliteLog
+    log: Log
     handoff: Handoff
     stores: Stores
     gate: Gate

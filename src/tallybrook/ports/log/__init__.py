@@ -139,8 +139,39 @@ class CommitEffects(Protocol):
     ) -> list[RecordOutcome]: ...
 
 
+class LogStats(Struct):
+    """Totals of the writing side since the process started; times in seconds."""
+
+    commits: int = 0
+    events: int = 0
+    duplicates: int = 0
+    refused: int = 0
+    failures: int = 0
+    commit_s: float = 0.0
+    slowest_s: float = 0.0
+
+
 class Log(Protocol):
-    """The writing side. One process holds it; any number of threads may call it."""
+    """The writing side. One process holds it; any number of threads may call it.
+
+    ``head`` is the last sequence number committed, ``pending`` how many items wait or are being
+    committed, ``failing`` whether the store refused the last commit.
+    """
+
+    stats: LogStats
+    head: int
+
+    @property
+    def pending(self) -> int: ...
+
+    @property
+    def failing(self) -> bool: ...
+
+    def lag_ms(self) -> float:
+        """How long the oldest write that is not yet durable has been waiting, 0 when none is."""
+
+    def probe(self) -> None:
+        """Try an empty durable write; raises ``StorageError`` while the store refuses."""
 
     def submit(self, write: Write, done: Done) -> None:
         """Queue a write; ``done`` is called once, on a thread of the log's own."""

@@ -12,11 +12,17 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from msgspec import Struct
-
 from tallybrook.errors import BacklogFullError, StorageError, TallybrookError
 from tallybrook.ports.clock import Clock, system_clock
-from tallybrook.ports.log import Commit, CommitEffects, Done, Receipt, Watcher, Write
+from tallybrook.ports.log import (
+    Commit,
+    CommitEffects,
+    Done,
+    LogStats,
+    Receipt,
+    Watcher,
+    Write,
+)
 from tallybrook.ports.log.local.dedup import Deduplicator
 from tallybrook.ports.log.local.idindex import IdIndex
 from tallybrook.ports.log.local.schema import open_writer
@@ -29,18 +35,6 @@ MAX_PENDING = 50_000
 
 MAX_GROUP = 20_000
 """Items taken into one transaction, so that no single commit takes long."""
-
-
-class LogStats(Struct):
-    """Totals since the process started, for ``/metrics``."""
-
-    commits: int = 0
-    events: int = 0
-    duplicates: int = 0
-    refused: int = 0
-    failures: int = 0
-    commit_s: float = 0.0
-    slowest_s: float = 0.0
 
 
 class SqliteLog:
