@@ -8,9 +8,9 @@ import logging
 import sqlite3
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 from tallybrook.errors import BacklogFullError, StorageError, TallybrookError
 from tallybrook.ports.clock import Clock, system_clock
@@ -37,6 +37,10 @@ MAX_GROUP = 20_000
 """Items taken into one transaction, so that no single commit takes long."""
 
 
+Waiting = tuple[Write, Done, int]
+"""A write, whom to tell, and how many items it is."""
+
+
 class SqliteLog:
     """``ports.log.Log``. Opening it takes the place of the one writer: hold the data lock first."""
 
@@ -56,11 +60,10 @@ class SqliteLog:
         self._ids = Deduplicator(path, index or IdIndex(path.parent / "ids"))
         self.stats = LogStats()
         self.head = self._ids.catch_up()
-        self._queue: deque[tuple[Write, Done, int]] = deque()
+        self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
         self._pending = 0
         self._since = time.perf_counter()
         self._lock = threading.Lock()
-        self._wake = threading.Event()
         self._closing = self._failing = False
         self._watchers: list[Watcher] = []
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
@@ -97,12 +100,10 @@ class SqliteLog:
             if self._pending and self._pending + weight > self._max_pending:
                 self.stats.refused += weight
                 raise BacklogFullError(f"{self._pending} items wait for the writer")
-            if not self._queue:
+            if not self._pending:
                 self._since = time.perf_counter()
             self._pending += weight
-            self._queue.append((write, done, weight))
-        if not self._wake.is_set():
-            self._wake.set()
+            self._queue.put((write, done, weight))
 
     def write(self, write: Write, timeout_s: float = 30.0) -> Receipt:
         results: list[Receipt | TallybrookError] = []
@@ -124,36 +125,39 @@ class SqliteLog:
 
     def close(self) -> None:
         with self._lock:
+            # Nothing is queued behind this: what was accepted is committed before the end.
             self._closing = True
-        self._wake.set()
+        self._queue.put(None)
         self._thread.join()
         self._checkpoints.close()
         self._ids.close()
         self._connection.close()
 
     def _run(self) -> None:
-        while True:
-            group, weight = self._take()
-            if group:
-                self._commit(group)
-                with self._lock:
-                    self._pending -= weight
-            elif self._closing:
+        while (first := self._queue.get()) is not None:
+            group, weight, last = self._gather(first)
+            self._commit(group)
+            with self._lock:
+                self._pending -= weight
+                self._since = time.perf_counter()
+            if last:
                 return
-            else:
-                self._wake.wait()
-                self._wake.clear()
 
-    def _take(self) -> tuple[list[tuple[Write, Done, int]], int]:
-        group: list[tuple[Write, Done, int]] = []
-        weight = 0
-        with self._lock:
-            while self._queue and weight < MAX_GROUP:
-                group.append(self._queue.popleft())
-                weight += group[-1][2]
-        return group, weight
+    def _gather(self, first: Waiting) -> tuple[list[Waiting], int, bool]:
+        """Everything that waits, up to a bound; and whether the end was among it."""
+        group, weight = [first], first[2]
+        while weight < MAX_GROUP:
+            try:
+                item = self._queue.get_nowait()
+            except Empty:
+                break
+            if item is None:
+                return group, weight, True
+            group.append(item)
+            weight += item[2]
+        return group, weight, False
 
-    def _commit(self, group: Sequence[tuple[Write, Done, int]]) -> None:
+    def _commit(self, group: Sequence[Waiting]) -> None:
         started = time.perf_counter()
         try:
             stored = self._store([write for write, _, _ in group])
@@ -192,7 +196,7 @@ class SqliteLog:
         self.stats.duplicates += stored.duplicates
         return stored
 
-    def _isolate(self, group: Sequence[tuple[Write, Done, int]], error: Exception) -> None:
+    def _isolate(self, group: Sequence[Waiting], error: Exception) -> None:
         """One write that cannot be stored must not take the others of its group with it."""
         if len(group) > 1:
             for item in group:
@@ -201,7 +205,7 @@ class SqliteLog:
         _log.error("log: a write cannot be stored", exc_info=error)
         self._refuse(group, TallybrookError(f"the write cannot be stored: {error}"))
 
-    def _refuse(self, group: Sequence[tuple[Write, Done, int]], error: TallybrookError) -> None:
+    def _refuse(self, group: Sequence[Waiting], error: TallybrookError) -> None:
         self.stats.failures += len(group)
         _log.warning("log: %d writes refused: %s", len(group), error.detail)
         for _, done, _ in group:
