@@ -1,0 +1,67 @@
+# Every target makes its own environment (tools/setup.sh): Python 3.11+ and make are enough.
+#   PYTHON=/path/to/python3.12 make test   runs with another Python
+#   make test ARGS="-k counters"           hands options on to the command
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+ARGS ?=
+# Two workers by default, whatever the machine has: timing tests are written for that load.
+WORKERS ?= 2
+export VENV
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-run run test test-fast fault soak lint types format bench lock docs \
+	screenshots clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+setup: ## make the development environment
+	@tools/setup.sh dev
+
+setup-run:
+	@tools/setup.sh run
+
+run: setup-run ## start the demo: real data, live page, on this machine only
+	@exec $(BIN)/tallybrook demo $(ARGS)
+
+test: setup ## run every test (browser tests are skipped, with a message, without Chromium)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -rs -m "not slow" $(ARGS)
+
+test-fast: setup ## run the tests that start no processes and no browser
+	$(BIN)/python -m pytest -x -n $(WORKERS) -m "not slow and not fault and not browser" $(ARGS)
+
+fault: setup ## kill processes under load for longer than make test does
+	TALLYBROOK_FAULT_KILLS=200 $(BIN)/python -m pytest -m fault $(ARGS)
+
+soak: setup ## run the tests marked slow
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+lint: setup ## check style, import rules and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: setup ## check types, strictly
+	$(BIN)/mypy
+
+format: setup ## format the code and repair what can be repaired
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup ## measure, beside the ceiling or rival of each figure (loopback only)
+	$(BIN)/python -m bench $(ARGS)
+
+docs: setup ## write docs/reference again from the code
+	$(BIN)/python tools/reference.py
+
+screenshots: setup ## take the pictures of the page again
+	$(BIN)/python tools/screenshots.py $(ARGS)
+
+lock: setup ## resolve the locked versions again (requirements/*.txt)
+	tools/lock.sh
+
+clean: ## remove caches and results; data directories and the environment stay
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage htmlcov \
+		dist build bench-results test-results
+	find src tests bench tools -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,0 +1,48 @@
+"""docs/reference/metrics.md from the collector behind GET /metrics."""
+
+import tempfile
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any, cast
+
+from prometheus_client.core import Metric
+
+from tallybrook.entrypoints.server.status import Collector
+from tallybrook.entrypoints.server.telemetry import Telemetry
+from tallybrook.ports.clock import system_clock
+from tallybrook.settings import Settings
+from tallybrook.wiring import open_log, open_stores
+from tools.pages.markdown import code, table
+
+INTRO = """# Metrics
+
+`GET /metrics` answers in Prometheus' text format and needs no key. Counters start at 0 with the
+server process; gauges are read at the moment of asking. Times are in seconds.
+
+"""
+
+
+def families() -> Iterator[Metric]:
+    """What a new, empty product exports."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(data=folder)
+        log = open_log(settings)
+        stores = open_stores(settings, log)
+        context = SimpleNamespace(
+            settings=settings, log=log, stores=stores, telemetry=Telemetry(), clock=system_clock
+        )
+        try:
+            yield from list(Collector(cast("Any", context)).collect())
+        finally:
+            stores.close()
+            log.close()
+
+
+def row(family: Metric) -> tuple[object, ...]:
+    name = f"{family.name}_total" if family.type == "counter" else family.name
+    labels = ", ".join(code(label) for label in getattr(family, "_labelnames", ()))
+    return code(name), family.type, labels, family.documentation
+
+
+def page() -> str:
+    return INTRO + table(["name", "type", "labels", "meaning"], map(row, families()))
