@@ -1,0 +1,1 @@
+"""The lake: events as partitioned Parquet, seconds behind the log."""

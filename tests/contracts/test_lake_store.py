@@ -1,0 +1,174 @@
+"""What every lake store promises (``tallybrook.ports.lake``)."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tallybrook.errors import ConflictError
+from tallybrook.ports.lake import DataFile, LakeStore
+from tallybrook.ports.lake.local import LocalLake, LocalLakeReader
+
+
+class Clock:
+    """Microseconds that move when told."""
+
+    def __init__(self) -> None:
+        self.now = 1_700_000_000_000_000
+
+    def __call__(self) -> int:
+        return self.now
+
+
+Open = Callable[[], LakeStore]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def opened() -> list[LakeStore]:
+    return []
+
+
+@pytest.fixture
+def open_store(tmp_path: Path, clock: Clock, opened: list[LakeStore]) -> Iterator[Open]:
+    def open_() -> LakeStore:
+        opened.append(LocalLake(tmp_path, grace_s=600, now_us=clock))
+        return opened[-1]
+
+    yield open_
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(open_store: Open) -> LakeStore:
+    return open_store()
+
+
+def put(store: LakeStore, name: str, account: str = "acme", date: str = "2024-01-02") -> DataFile:
+    """A file where the writer would put it, and its catalog entry."""
+    folder = Path(store.staging()) / f"account_id={account}" / f"date={date}"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.parquet").write_bytes(b"rows")
+    return DataFile(
+        path=store.relative(str(folder / f"{name}.parquet")),
+        account_id=account,
+        date=date,
+        rows=1,
+        bytes=4,
+        min_us=5,
+        max_us=9,
+        column_bytes={"seq": 4},
+    )
+
+
+def paths(store: LakeStore, account: str = "acme") -> list[str]:
+    return [file.path for file in store.snapshot(account).files]
+
+
+def test_new_store_is_at_zero(store: LakeStore) -> None:
+    """A lake that was never written to has position 0 and no files."""
+    assert store.position() == 0
+    assert store.snapshot("acme").files == ()
+
+
+def test_commit_moves_files_and_position_together(store: LakeStore) -> None:
+    """A snapshot holds what was committed, with its position, and snapshot ids rise."""
+    first = store.commit([file := put(store, "a")], position=7)
+    seen = store.snapshot("acme")
+    assert (seen.snapshot_id, seen.position) == (first, 7)
+    assert [(f.path, f.column_bytes, f.min_us) for f in seen.files] == [(file.path, {"seq": 4}, 5)]
+    assert store.commit([], position=8) > first
+
+
+def test_commit_replaces(store: LakeStore) -> None:
+    """Adding and removing in one commit: a reader sees the old files or the new one."""
+    old = [put(store, "a"), put(store, "b")]
+    store.commit(old, position=7)
+    before = store.snapshot("acme")
+    store.commit([new := put(store, "c")], remove=[file.path for file in old])
+    assert paths(store) == [new.path]
+    assert store.position() == 7
+    assert all(Path(store.locate(file.path)).exists() for file in before.files)
+
+
+@pytest.mark.parametrize("fault", ["falling", "unknown", "known"])
+def test_refused_commit_changes_nothing(store: LakeStore, fault: str) -> None:
+    """A falling position, an unknown removal or a known addition refuse the whole commit."""
+    store.commit([a := put(store, "a")], position=7)
+    before = store.snapshot("acme")
+    add, remove, position = {
+        "falling": ([put(store, "b")], [], 6),
+        "unknown": ([put(store, "b")], ["nothing"], 9),
+        "known": ([put(store, "b"), a], [], 9),
+    }[fault]
+    with pytest.raises(ConflictError):
+        store.commit(add, remove, position)
+    assert store.snapshot("acme") == before
+
+
+def test_removed_files_outlive_the_longest_query(store: LakeStore, clock: Clock) -> None:
+    """A removed file is readable until its grace has passed, then it is deleted."""
+    store.commit([a := put(store, "a")])
+    store.commit([put(store, "b")], remove=[a.path])
+    clock.now += 599_000_000
+    assert store.expire() == 0
+    assert Path(store.locate(a.path)).exists()
+    clock.now += 2_000_000
+    assert store.expire() == 1
+    assert not Path(store.locate(a.path)).exists()
+    assert store.expire() == 0
+
+
+def test_orphans_are_swept_at_start(open_store: Open, opened: list[LakeStore]) -> None:
+    """What a crash left on disk without a commit goes; live and graced files stay."""
+    store = open_store()
+    store.commit([a := put(store, "a"), b := put(store, "b")])
+    store.commit([], remove=[b.path])
+    orphan = put(store, "orphan")
+    opened.pop().close()
+    again = open_store()
+    assert not Path(again.locate(orphan.path)).exists()
+    assert Path(again.locate(a.path)).exists()
+    assert Path(again.locate(b.path)).exists()
+    assert paths(again) == [a.path]
+
+
+def test_accounts_are_apart(store: LakeStore) -> None:
+    """A snapshot names the files of its account alone."""
+    store.commit([mine := put(store, "a"), put(store, "b", account="acme2")], position=2)
+    assert paths(store) == [mine.path]
+    assert paths(store, "acme_") == []
+
+
+def test_one_writer(open_store: Open) -> None:
+    """A second writer is refused while the first is open."""
+    open_store()
+    with pytest.raises(ConflictError):
+        open_store()
+
+
+def test_small_files_by_partition(store: LakeStore) -> None:
+    """Only partitions with two or more files under the size are named."""
+    twice = [put(store, "a"), put(store, "b")]
+    store.commit([*twice, put(store, "c", date="2024-01-03")])
+    small = store.small_files(100)
+    assert {key: {f.path for f in files} for key, files in small.items()} == {
+        ("acme", "2024-01-02"): {file.path for file in twice}
+    }
+    assert store.small_files(4) == {}
+
+
+def test_reader_in_another_process_needs_no_writer(store: LakeStore, tmp_path: Path) -> None:
+    """A reader sees each commit after it happened, and an empty lake before there is one."""
+    assert LocalLakeReader(tmp_path / "elsewhere").snapshot("acme").files == ()
+    reader = LocalLakeReader(tmp_path)
+    assert reader.position() == 0
+    store.commit([file := put(store, "a")], position=3)
+    seen = reader.snapshot("acme")
+    assert (seen.position, [f.path for f in seen.files]) == (3, [file.path])
+    reader.close()
