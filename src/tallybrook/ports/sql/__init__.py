@@ -1,0 +1,138 @@
+"""The SQL engine: one read-only statement of one account over the lake and the log's tail.
+
+Guarantees of every backend
+---------------------------
+* **Read-only and own rows.** Whatever the text, a statement reads the caller's account and
+  nothing else: no other account, file, host, setting or environment.
+* **Fresh and whole.** A query sees every event acknowledged before it began, once each, as of one
+  snapshot; writing and compacting meanwhile change nothing in it.
+* **Bounded.** Bytes scanned are checked before running; time, memory and rows while running. A
+  query over a limit ends with its own error, and the next query is answered.
+* **Bound parameters.** A parameter is a value, never text of the statement.
+* **Exactly the asked types.** Values arrive as JSON can carry them without loss; see ``Value``.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from msgspec import Struct, field
+
+from tallybrook.errors import FieldError, TerminalError
+
+Parameter = str | int | float | bool | None
+"""What a ``{{name}}`` may be bound to. Dates and timestamps are ISO text, CAST in the statement."""
+
+Value = Any
+"""A cell: null, boolean, number, text, list or object.
+
+Timestamps are RFC 3339 text ending in Z, dates ISO text, times and intervals text, decimals text
+with all their digits, integers past ±2^53 text, binary lower-case hex, NaN and infinities null
+(with a hint that says so).
+"""
+
+MAX_TIMEOUT_S = 300.0
+DEFAULT_MAX_SCANNED_BYTES = 1 << 30
+DEFAULT_MAX_ROWS = 10_000
+MAX_ROWS = 1_000_000
+
+
+class QueryRequest(Struct, kw_only=True):
+    """One question. ``timeout_s`` is capped at ``MAX_TIMEOUT_S``, ``max_rows`` at ``MAX_ROWS``.
+
+    ``full_scan`` allows a statement without a partition filter. ``dry_run`` prices it only:
+    columns and rows stay empty.
+    """
+
+    account_id: str
+    sql: str
+    parameters: Mapping[str, Parameter] = {}
+    max_scanned_bytes: int = DEFAULT_MAX_SCANNED_BYTES
+    timeout_s: float = MAX_TIMEOUT_S
+    max_rows: int = DEFAULT_MAX_ROWS
+    full_scan: bool = False
+    dry_run: bool = False
+
+
+class ResultColumn(Struct, frozen=True):
+    """``type`` is the name Athena gives it (varchar, bigint, double, timestamp, …)."""
+
+    name: str
+    type: str
+
+
+class QueryMetadata(Struct, kw_only=True):
+    """What it took. ``scanned_bytes``: compressed bytes of the touched columns and partitions.
+
+    ``position`` is the log sequence number up to which the answer is complete, ``tail_events``
+    how many of its events came from the log because the lake did not have them yet.
+    """
+
+    execution_ms: float = 0.0
+    scanned_bytes: int = 0
+    estimated_usd: float = 0.0
+    from_cache: bool = False
+    next_token: str | None = None
+    snapshot: int = 0
+    position: int = 0
+    tail_events: int = 0
+    files: int = 0
+    truncated: bool = False
+    hints: list[str] = field(default_factory=list)
+
+
+class QueryResult(Struct, kw_only=True):
+    execution_id: str
+    columns: list[ResultColumn]
+    rows: list[list[Value]]
+    metadata: QueryMetadata
+
+
+class QueryRefusedError(TerminalError):
+    """The statement is not one that may run; the detail says why and what to write instead."""
+
+    status, slug, title = 400, "query-refused", "Query refused"
+
+    def __init__(self, reason: str, fix: str = "", pointer: str = "/sql") -> None:
+        detail = f"{reason} {fix}".strip()
+        super().__init__(detail, (FieldError(pointer, detail),))
+        self.reason, self.fix = reason, fix
+
+
+class QueryFailedError(TerminalError):
+    """The statement was accepted and could not be computed (a bad cast, a division by zero)."""
+
+    status, slug, title = 400, "query-failed", "Query failed"
+
+
+class ScanLimitError(TerminalError):
+    """It would read more bytes than allowed; nothing was read."""
+
+    status, slug, title = 400, "scan-limit", "Scan limit exceeded"
+
+
+class QueryTimeoutError(TerminalError):
+    """It ran longer than allowed and was stopped."""
+
+    status, slug, title = 408, "query-timeout", "Query timed out"
+
+
+class QueryMemoryError(TerminalError):
+    """It needed more memory than allowed and was stopped."""
+
+    status, slug, title = 400, "query-memory", "Query out of memory"
+
+
+class SqlEngine(Protocol):
+    """Any number of concurrent ``run`` calls; how many run at once is the engine's affair."""
+
+    async def start(self) -> None:
+        """Make ready; returns when the first query would not have to wait for a start."""
+
+    async def run(self, request: QueryRequest) -> QueryResult:
+        """Answer, or raise one of the errors above, or ``RateLimitedError`` when too many wait.
+
+        Cancelling the task stops the query.
+        """
+
+    async def close(self) -> None:
+        """Stop what runs and free everything."""

@@ -1,0 +1,1 @@
+"""SQL over the lake: guard, translation, price and execution of one statement."""

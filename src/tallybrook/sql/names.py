@@ -1,0 +1,84 @@
+"""Names: every table is a known one or a CTE in scope, every column one that can exist."""
+
+import re
+
+from sqlglot import exp
+
+from tallybrook.lake.tables import TABLES
+from tallybrook.ports.sql import QueryRefusedError
+
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
+_TABLE_ARGS = {"this", "alias"}
+
+
+def check(tree: exp.Expr) -> None:
+    """Refuse unknown tables and columns."""
+    for cte in tree.find_all(exp.CTE):
+        _check_cte(cte)
+    for table in tree.find_all(exp.Table):
+        _check_table(table)
+    known = _names_defined(tree)
+    for column in tree.find_all(exp.Column):
+        _check_column(column, known)
+
+
+def is_base_table(table: exp.Table) -> bool:
+    """Whether it is a table of the lake (and not a CTE)."""
+    return not _in_scope(table) and table.name.lower() in TABLES
+
+
+def _check_cte(cte: exp.CTE) -> None:
+    name = cte.alias
+    if not _PLAIN.fullmatch(name):
+        raise QueryRefusedError(f"{name!r} is no name for a WITH query.", "Use letters and digits.")
+    if name.lower() in TABLES:
+        raise QueryRefusedError(f"WITH hides the table {name}.", "Give it another name.")
+
+
+def _check_table(table: exp.Table) -> None:
+    extra = {key for key, value in table.args.items() if value} - _TABLE_ARGS
+    if extra or not isinstance(table.this, exp.Identifier):
+        raise QueryRefusedError(
+            "That is not a table by its plain name.", f"The tables are: {', '.join(TABLES)}."
+        )
+    if not _in_scope(table) and table.name.lower() not in TABLES:
+        raise QueryRefusedError(
+            f"There is no table {table.name!r}.", f"The tables are: {', '.join(TABLES)}."
+        )
+
+
+def _in_scope(table: exp.Table) -> bool:
+    """Whether a WITH around the table defines its name before the place where it is used."""
+    name, node = table.name.lower(), table
+    below: exp.Expr = node
+    while (above := below.parent) is not None:
+        if isinstance(above, exp.With):
+            ctes = above.expressions
+            ctes = ctes[: ctes.index(below)] if below in ctes else ctes
+        else:
+            with_ = above.args.get("with_")
+            ctes = with_.expressions if with_ is not None and with_ is not below else []
+        if any(cte.alias.lower() == name for cte in ctes):
+            return True
+        below = above
+    return False
+
+
+def _names_defined(tree: exp.Expr) -> set[str]:
+    """Columns of the tables and every alias of the statement, lower case."""
+    names = {name for table in TABLES.values() for name in table.names}
+    for node in tree.find_all(exp.Alias, exp.TableAlias):
+        names.add(node.alias.lower() if isinstance(node, exp.Alias) else node.name.lower())
+        names.update(column.name.lower() for column in node.args.get("columns") or ())
+    return names
+
+
+def _check_column(column: exp.Column, known: set[str]) -> None:
+    if column.args.get("db") or column.args.get("catalog"):
+        raise QueryRefusedError(f"{column.sql()!r} has too many parts.", "Write table.column.")
+    if not isinstance(column.this, exp.Star) and column.name.lower() not in known:
+        raise QueryRefusedError(
+            f"There is no column {column.name!r}.",
+            f"The columns of events are: {', '.join(c.name for c in TABLES['events'].all_columns)}."
+            " Values inside properties are read with json_extract_scalar(properties, '$.name').",
+        )

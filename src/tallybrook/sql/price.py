@@ -1,0 +1,58 @@
+"""What a scan costs: bytes of the touched columns in the files that cannot be left out. Pure."""
+
+from collections.abc import Iterable, Mapping
+
+from tallybrook.ports.lake import DataFile
+from tallybrook.sql.pruning import Bound, Either, Need, Side
+
+USD_PER_TIB = 5.0
+MINIMUM_BYTES = 10 * 1024 * 1024
+DAY_US = 86_400_000_000
+
+
+def usd(scanned_bytes: int) -> float:
+    """Athena's price: by the byte, with a minimum a query."""
+    return max(scanned_bytes, MINIMUM_BYTES) / 2**40 * USD_PER_TIB
+
+
+def scanned_bytes(files: Iterable[DataFile], columns: frozenset[str]) -> int:
+    """Compressed bytes of some columns of some files; partition columns cost nothing."""
+    return sum(file.column_bytes.get(name, 0) for file in files for name in columns)
+
+
+Instants = Mapping[Bound, int | None]
+"""The value of each bound in microseconds; None where it has none (NULL, out of range)."""
+
+
+def select_files(files: Iterable[DataFile], need: Need, instants: Instants) -> list[DataFile]:
+    """The files that may hold a row the statement asks for."""
+    return [file for file in files if _may_hold(file, need, instants)]
+
+
+def _may_hold(file: DataFile, need: Need, instants: Instants) -> bool:
+    return all(_part_may_hold(file, part, instants) for part in need)
+
+
+def _part_may_hold(file: DataFile, part: Bound | Either, instants: Instants) -> bool:
+    if isinstance(part, Either):
+        return any(_may_hold(file, branch, instants) for branch in part.branches)
+    instant = instants.get(part)
+    return instant is None or _meets(file, part.side, instant)
+
+
+def _meets(file: DataFile, side: Side, instant: int) -> bool:
+    if side == "lower":
+        return file.max_us >= instant
+    if side == "upper":
+        return file.min_us <= instant
+    day = instant // DAY_US * DAY_US
+    return file.max_us >= day if side == "lower_day" else file.min_us < day + DAY_US
+
+
+def bounds(need: Need) -> list[Bound]:
+    """Every bound of a need, each once."""
+    found: dict[Bound, None] = {}
+    for part in need:
+        inner = [part] if isinstance(part, Bound) else [b for n in part.branches for b in bounds(n)]
+        found.update(dict.fromkeys(inner))
+    return list(found)

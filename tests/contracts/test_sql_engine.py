@@ -1,0 +1,452 @@
+"""What every SQL engine promises (``tallybrook.ports.sql``): fresh, whole, apart, bounded."""
+
+import asyncio
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tallybrook.errors import RateLimitedError, TallybrookError, TerminalError
+from tallybrook.lake.consumer import LakeConsumer
+from tallybrook.ports.lake.local import LocalLake
+from tallybrook.ports.log import Chunk
+from tallybrook.ports.sql import (
+    QueryMemoryError,
+    QueryRefusedError,
+    QueryRequest,
+    QueryResult,
+    QueryTimeoutError,
+    ScanLimitError,
+)
+from tallybrook.ports.sql.local import LocalSqlEngine
+from tallybrook.sql.connection import Limits
+
+MAY_1_2024_US = 1_714_521_600_000_000
+DAY_US = 86_400_000_000
+ALL = "date >= date '2000-01-01'"
+MEMORY_BYTES = 192 * 1024 * 1024
+ENDLESS = "SELECT count(*) FROM " + ", ".join(
+    f"UNNEST(sequence(1, 100000)) AS t{n}(x{n})" for n in range(4)
+)
+
+
+class Data:
+    """The log and the lake of one directory; the log by hand, as the server writes it."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self.log = sqlite3.connect(
+            data_dir / "log.db", isolation_level=None, check_same_thread=False
+        )
+        self.log.execute("PRAGMA journal_mode=WAL")
+        self.log.execute(
+            "CREATE TABLE chunks(first_seq INTEGER PRIMARY KEY, topic TEXT, count INTEGER,"
+            " ingested_at INTEGER, body BLOB)"
+        )
+        self.head = 0
+        self.quiet = False
+        self.lake = LakeConsumer(LocalLake(data_dir), lambda record: None, now_us=self._now_us)
+
+    def _now_us(self) -> int:
+        return time.time_ns() // 1000 + (10**10 if self.quiet else 0)
+
+    def append(self, count: int = 1, account: str = "acme", **fields: Any) -> None:
+        raw = {k: msgspec.Raw(v) for k, v in fields.items() if isinstance(v, bytes)}
+        lines = [
+            msgspec.json.encode(
+                {
+                    "seq": seq,
+                    "event_id": f"e{seq}",
+                    "event_type": "view",
+                    "timestamp": MAY_1_2024_US + seq % 5 * DAY_US,
+                    "ingested_at": MAY_1_2024_US,
+                    "account_id": account,
+                    "time_source": "event",
+                }
+                | fields
+                | raw
+            )
+            for seq in range(self.head + 1, self.head + count + 1)
+        ]
+        row = (self.head + 1, "events", count, MAY_1_2024_US, b"\n".join(lines) + b"\n")
+        self.log.execute("INSERT INTO chunks VALUES (?,?,?,?,?)", row)
+        self.head += count
+
+    def flush(self) -> None:
+        rows = self.log.execute(
+            "SELECT first_seq, count, ingested_at, body FROM chunks WHERE first_seq > ?"
+            " AND topic = 'events' ORDER BY first_seq",
+            (self.lake.position(),),
+        ).fetchall()
+        if rows:
+            self.lake.handle([Chunk(*row) for row in rows])
+
+    def merge(self) -> None:
+        self.quiet = True
+        self.lake.idle()
+
+    def close(self) -> None:
+        self.lake.close()
+        self.log.close()
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Iterator[Data]:
+    data = Data(tmp_path)
+    yield data
+    data.close()
+
+
+@pytest.fixture
+def runner() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@pytest.fixture
+def engine(data: Data, runner: asyncio.Runner) -> Iterator[LocalSqlEngine]:
+    engine = LocalSqlEngine(data.data_dir, children=1, limits=Limits(MEMORY_BYTES, 2))
+    runner.run(engine.start())
+    yield engine
+    runner.run(engine.close())
+
+
+Run = Callable[..., QueryResult]
+
+
+@pytest.fixture
+def run(engine: LocalSqlEngine, runner: asyncio.Runner) -> Run:
+    def ask(sql: str, account: str = "acme", **fields: Any) -> QueryResult:
+        return runner.run(engine.run(QueryRequest(account_id=account, sql=sql, **fields)))
+
+    return ask
+
+
+def until(condition: Callable[[], bool], within_s: float = 20.0) -> None:
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen in time"
+
+
+def test_empty(run: Run) -> None:
+    """Before the first event there is a table with columns and no rows."""
+    result = run("SELECT * FROM events WHERE date = current_date")
+    assert result.rows == []
+    assert [c.name for c in result.columns][:3] == ["event_id", "event_type", "timestamp"]
+    assert (result.metadata.position, result.metadata.scanned_bytes) == (0, 0)
+
+
+def test_every_acknowledged_event_is_seen(run: Run, data: Data) -> None:
+    """Rows of the log, of the lake and of both, each once, complete up to the head."""
+    count = "SELECT count(*), count(DISTINCT seq), max(seq) FROM events WHERE " + ALL
+    data.append(10)
+    assert run(count).rows == [[10, 10, 10]]
+    data.flush()
+    data.append(5)
+    result = run(count)
+    assert result.rows == [[15, 15, 15]]
+    assert (result.metadata.position, result.metadata.tail_events) == (15, 5)
+    data.flush()
+    data.merge()
+    assert run(count).rows == [[15, 15, 15]]
+
+
+def test_lake_and_log_give_the_same_rows(run: Run, data: Data) -> None:
+    """A row does not change, in value or type, when it moves from the log to the lake."""
+    data.append(
+        timestamp=-62_135_596_800_000_000, properties=b'{"a":1.10, "b":"\\u00e9"}', user_id="u"
+    )
+    data.append(timestamp=253_402_300_799_999_999, context=b"{}", session_id="\u0000")
+    data.append(timestamp=-1)
+    sql = "SELECT * FROM events ORDER BY seq"
+    before = run(sql, full_scan=True)
+    data.flush()
+    after = run(sql, full_scan=True)
+    assert after.metadata.tail_events == 0
+    assert (before.rows, before.columns) == (after.rows, after.columns)
+    assert before.rows[0][2] == "0001-01-01T00:00:00Z"
+    assert before.rows[0][8] == '{"a":1.10, "b":"\\u00e9"}'
+    assert before.rows[1][2] == "9999-12-31T23:59:59.999999Z"
+    assert before.rows[2][12] == "1969-12-31"
+
+
+def test_accounts_never_meet(run: Run, data: Data) -> None:
+    """An account sees its own rows, from the lake and from the log, and no others."""
+    for account in ("acme", "beta", "acme2"):
+        data.append(4, account=account)
+    data.flush()
+    for account in ("acme", "beta", "acme2"):
+        data.append(3, account=account, properties=b'{"account_id":"acme"}')
+    for account in ("acme", "beta", "acme2"):
+        sql = "SELECT account_id, count(*) FROM events GROUP BY 1"
+        assert run(sql, account, full_scan=True).rows == [[account, 7]]
+    assert run("SELECT count(*) FROM events", "gamma", full_scan=True).rows == [[0]]
+    sql = "SELECT count(*) FROM events WHERE account_id = 'beta'"
+    assert run(sql, "acme", full_scan=True).rows == [[0]]
+
+
+@pytest.mark.parametrize("account", ["", "../acme", "a/b", "ACME", "acme'", "a" * 64])
+def test_account_must_be_one(run: Run, account: str) -> None:
+    """What cannot be an account id never reaches a path."""
+    with pytest.raises(QueryRefusedError):
+        run("SELECT 1", account)
+
+
+PRUNED = [
+    ("date = date '2024-05-01'", 1),
+    ("date >= date '2024-05-03'", 3),
+    ("date BETWEEN date '2024-05-02' AND date '2024-05-03'", 2),
+    ("date IN (date '2024-05-01', date '2024-05-05')", 2),
+    ("date = date '2024-05-01' OR date = date '2024-05-05'", 2),
+    ("timestamp >= timestamp '2024-05-03 12:00:00'", 2),
+    ("timestamp < timestamp '2024-05-02 00:00:00'", 2),
+    ("CAST(timestamp AS date) = date '2024-05-02'", 1),
+    ("date_trunc('day', timestamp) >= timestamp '2024-05-04 00:00:00'", 2),
+    ("date > date_add('day', 3, date '2024-05-01')", 2),
+    ("date = CAST({{day}} AS date)", 1),
+    ("timestamp > CAST({{day}} AS timestamp) AND seq > 0", 5),
+    ("date >= date '2000-01-01'", 5),
+]
+
+
+def test_files_are_pruned_and_rows_are_right(run: Run, data: Data) -> None:
+    """A filter on date or timestamp reads only the days it needs, and loses no row."""
+    data.append(50)
+    data.flush()
+    rows = run("SELECT timestamp, date, seq FROM events", full_scan=True).rows
+    for condition, files in PRUNED:
+        given = {"day": "2024-05-01"} if "{{" in condition else {}
+        result = run(f"SELECT seq FROM events WHERE {condition}", parameters=given)
+        assert result.metadata.files == files, condition
+        whole = f"SELECT seq FROM (SELECT * FROM events LIMIT 1000) e WHERE {condition}"
+        expected = run(whole, parameters=given, full_scan=True)
+        assert expected.metadata.files == 5
+        assert sorted(result.rows) == sorted(expected.rows), condition
+    assert len(rows) == 50
+
+
+def test_scan_limit_and_price(run: Run, data: Data) -> None:
+    """Priced by the touched columns and days before anything is read; refused over the limit."""
+    data.append(5_000, properties=b'{"plan":"pro"}')
+    data.flush()
+    narrow = "SELECT count(user_id) FROM events WHERE date = date '2024-05-01'"
+    wide = "SELECT * FROM events WHERE " + ALL
+    price = run(wide, dry_run=True)
+    assert price.columns == price.rows == []
+    assert price.metadata.scanned_bytes > run(narrow, dry_run=True).metadata.scanned_bytes > 0
+    assert price.metadata.estimated_usd == pytest.approx(10 / 2**20 * 5)
+    with pytest.raises(ScanLimitError, match="limit is 100"):
+        run(wide, max_scanned_bytes=100)
+    assert run(wide).metadata.scanned_bytes == price.metadata.scanned_bytes
+
+
+def test_row_limit(run: Run, data: Data) -> None:
+    """An answer is cut at max_rows and says so; exactly max_rows rows are not cut."""
+    data.append(20)
+    sql = "SELECT seq FROM events WHERE " + ALL + " ORDER BY seq"
+    cut = run(sql, max_rows=7)
+    assert [seq for (seq,) in cut.rows] == [1, 2, 3, 4, 5, 6, 7]
+    assert cut.metadata.truncated
+    assert not run(sql, max_rows=20).metadata.truncated
+    assert run(sql, max_rows=0).rows == []
+
+
+def test_parameters_keep_their_types(run: Run) -> None:
+    """Text, integers, numbers, booleans and null arrive as themselves, and never as SQL."""
+    evil = "'; DROP TABLE events; -- {{x}} é😀\u0000"
+    given = {"a": evil, "b": 2**62, "c": 1.5, "d": True, "e": None, "f": "2024-05-01"}
+    result = run(
+        "SELECT {{a}} AS a, {{b}} AS b, {{c}} AS c, {{d}} AS d, {{e}} AS e,"
+        " CAST({{f}} AS date) AS f, CAST({{f}} AS timestamp) AS g",
+        parameters=given,
+    )
+    times = ["2024-05-01", "2024-05-01T00:00:00Z"]
+    assert result.rows == [[evil, str(2**62), 1.5, True, None, *times]]
+
+
+def test_timeout_kills_within_a_second(run: Run, engine: LocalSqlEngine) -> None:
+    """A query over its time is stopped within a second, its process gone, and the next runs."""
+    (pid,) = engine.pids
+    started = time.monotonic()
+    with pytest.raises(QueryTimeoutError):
+        run(ENDLESS, timeout_s=0.5)
+    assert time.monotonic() - started < 1.5
+    until(lambda: not running(pid))
+    assert run("SELECT 1").rows == [[1]]
+
+
+def running(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        os.kill(pid, 0)
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+
+
+BOMBS = {
+    "lpad": "SELECT length(lpad('x', 2000000000, 'y'))",
+    "wide": "SELECT max(rpad(CAST(x AS varchar), 1000000, 'y')), count(DISTINCT"
+    " rpad(CAST(x AS varchar), 100000, 'z')) FROM UNNEST(sequence(1, 100000)) AS t(x)",
+    "sequence": "SELECT sequence(1, 1000000000000)",
+    "long sequence": "SELECT cardinality(sequence(1, 4000000000))",
+    "aggregate": "SELECT array_agg(a.x) FROM UNNEST(sequence(1, 100000)) AS a(x),"
+    " UNNEST(sequence(1, 10000)) AS b(y)",
+    "doubling": "WITH a0 AS (SELECT 1 AS x UNION ALL SELECT 1)"
+    + "".join(f", a{n} AS (SELECT l.x FROM a{n - 1} l, a{n - 1} r)" for n in range(1, 20))
+    + " SELECT count(*) FROM a19",
+    "cube": "SELECT count(*) FROM events WHERE " + ALL + " GROUP BY CUBE (event_id, event_type,"
+    " user_id, session_id, properties, context, seq, date, timestamp, ingested_at)",
+    "replace": "SELECT length("
+    + "replace(" * 9
+    + "'aaaaaaaaaa'"
+    + ", 'a', 'aaaaaaaaaa')" * 9
+    + ")",
+    "regexp": "SELECT regexp_like(rpad('', 1000000, 'a'), '(((a{1,100}){1,100}){1,100})b')",
+    "levenshtein": "SELECT levenshtein_distance(rpad('', 1000000, 'a'), rpad('', 1000000, 'b'))",
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_bombs(name: str, run: Run, engine: LocalSqlEngine, data: Data) -> None:
+    """A statement made to exhaust the machine ends with an error in its time, or with an answer
+    within its memory; the engine goes on."""
+    data.append(10)
+    started = time.monotonic()
+    with suppress(TerminalError):
+        run(BOMBS[name], timeout_s=3)
+    assert time.monotonic() - started < 4.5
+    assert run("SELECT 1").rows == [[1]]
+    for pid in engine.pids:
+        pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
+        assert int(pages) * 4096 < 3 * MEMORY_BYTES + 256 * 1024 * 1024
+
+
+def test_memory_error_is_named(run: Run) -> None:
+    """Too much memory is its own error."""
+    with pytest.raises(QueryMemoryError):
+        run(BOMBS["wide"], timeout_s=60)
+
+
+def test_cancelling_stops_the_query(
+    run: Run, engine: LocalSqlEngine, runner: asyncio.Runner
+) -> None:
+    """Who goes away takes the query along."""
+    (pid,) = engine.pids
+
+    async def leave() -> None:
+        request = QueryRequest(account_id="acme", sql=ENDLESS)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(engine.run(request), 0.3)
+
+    runner.run(leave())
+    until(lambda: not running(pid))
+    assert run("SELECT 1").rows == [[1]]
+
+
+def test_waiting_line_is_bounded(data: Data, runner: asyncio.Runner) -> None:
+    """One runs, one waits, the third is told to come back; the one that waited is answered."""
+
+    async def three() -> list[Any]:
+        engine = LocalSqlEngine(
+            data.data_dir, children=1, max_waiting=1, limits=Limits(MEMORY_BYTES, 1)
+        )
+        await engine.start()
+        endless = QueryRequest(account_id="acme", sql=ENDLESS, timeout_s=0.5)
+        short = QueryRequest(account_id="acme", sql="SELECT 1")
+        try:
+            asked = [engine.run(endless), engine.run(short), engine.run(short)]
+            return await asyncio.gather(*asked, return_exceptions=True)
+        finally:
+            await engine.close()
+
+    first, second, third = runner.run(three())
+    assert isinstance(first, QueryTimeoutError)
+    assert isinstance(second, QueryResult)
+    assert isinstance(third, RateLimitedError)
+
+
+def test_killed_child_is_replaced(run: Run, engine: LocalSqlEngine) -> None:
+    """A child that dies between queries, or in one, costs nobody the next answer."""
+    (pid,) = engine.pids
+    os.kill(pid, 9)
+    until(lambda: not running(pid))
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            assert run("SELECT 1").rows == [[1]]
+            break
+        except TallybrookError:
+            assert time.monotonic() < deadline
+    assert engine.pids != [pid]
+
+
+def test_children_end_with_their_parent(data: Data, tmp_path: Path) -> None:
+    """kill -9 of the owner leaves no query process behind, not even one that is busy."""
+    script = (
+        "import asyncio, sys\nfrom pathlib import Path\n"
+        "from tallybrook.ports.sql import QueryRequest\n"
+        "from tallybrook.ports.sql.local import LocalSqlEngine\n"
+        "async def main():\n"
+        " engine = LocalSqlEngine(Path(sys.argv[1]), children=2)\n"
+        " await engine.start()\n"
+        " print(*engine.pids, flush=True)\n"
+        " await engine.run(QueryRequest(account_id='acme', sql=sys.argv[2]))\n"
+        "asyncio.run(main())\n"
+    )
+    owner = subprocess.Popen(
+        [sys.executable, "-c", script, str(data.data_dir), ENDLESS], stdout=subprocess.PIPE
+    )
+    assert owner.stdout is not None
+    pids = [int(pid) for pid in owner.stdout.readline().split()]
+    owner.kill()
+    owner.wait()
+    owner.stdout.close()
+    assert len(pids) == 2
+    until(lambda: not any(map(running, pids)))
+
+
+def test_plan_names_no_path(run: Run, data: Data) -> None:
+    """Neither EXPLAIN nor an error shows where the data lies."""
+    data.append(10)
+    data.flush()
+    plan = run("EXPLAIN SELECT count(*) FROM events WHERE " + ALL)
+    shown = str(plan.rows)
+    with pytest.raises(TallybrookError) as failure:
+        run("SELECT CAST(event_id AS bigint) FROM events WHERE " + ALL)
+    for text in (shown, failure.value.detail):
+        assert str(data.data_dir) not in text
+        assert "tb_scan" not in text
+
+
+def test_reader_during_flushes_and_merges(run: Run, data: Data) -> None:
+    """While the lake is written and compacted, every answer is a whole prefix of the log."""
+    stop = threading.Event()
+
+    def write() -> None:
+        for _ in range(60):
+            data.append(7)
+            data.flush()
+            data.merge()
+        stop.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    seen = 0
+    while not stop.is_set():
+        result = run("SELECT count(*), count(DISTINCT seq), max(seq) FROM events WHERE " + ALL)
+        count, distinct, last = result.rows[0]
+        assert count == distinct == (last or 0) == result.metadata.position
+        assert count >= seen
+        seen = count
+    writer.join()
+    assert run("SELECT count(*) FROM events WHERE " + ALL).rows == [[420]]

@@ -1,0 +1,108 @@
+"""A data directory with a log and a lake, and an engine over it."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tallybrook.lake.consumer import LakeConsumer
+from tallybrook.ports.lake.local import LocalLake
+from tallybrook.ports.log import Chunk
+from tallybrook.ports.sql import QueryRequest, QueryResult
+from tallybrook.ports.sql.local import LocalSqlEngine
+from tallybrook.sql.connection import Limits
+
+DAY_US = 86_400_000_000
+MAY_1_2024_US = 1_714_521_600_000_000
+
+
+class World:
+    """What the server and the worker do, by hand: ``append`` to the log, ``flush`` to the lake."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self.log = sqlite3.connect(data_dir / "log.db", isolation_level=None)
+        self.log.execute("PRAGMA journal_mode=WAL")
+        self.log.execute(
+            "CREATE TABLE chunks(first_seq INTEGER PRIMARY KEY, topic TEXT, count INTEGER,"
+            " ingested_at INTEGER, body BLOB)"
+        )
+        self.head = 0
+        self.now_us = MAY_1_2024_US
+        self.lake = LakeConsumer(
+            LocalLake(data_dir), lambda record: None, now_us=lambda: self.now_us
+        )
+
+    def append(self, *events: dict[str, Any], topic: str = "events") -> None:
+        """One group commit."""
+        lines = [self._line(self.head + n, event) for n, event in enumerate(events, 1)]
+        row = (self.head + 1, topic, len(lines), MAY_1_2024_US, b"".join(lines))
+        self.log.execute("INSERT INTO chunks VALUES (?,?,?,?,?)", row)
+        self.head += len(lines)
+
+    def flush(self) -> None:
+        rows = self.log.execute(
+            "SELECT first_seq, count, ingested_at, body FROM chunks"
+            " WHERE first_seq > ? AND topic = 'events' ORDER BY first_seq",
+            (self.lake.position(),),
+        ).fetchall()
+        if rows:
+            self.lake.handle([Chunk(*row) for row in rows])
+
+    def close(self) -> None:
+        self.lake.close()
+        self.log.close()
+
+    @staticmethod
+    def _line(seq: int, event: dict[str, Any]) -> bytes:
+        base = {
+            "seq": seq,
+            "event_id": f"e{seq}",
+            "event_type": "view",
+            "timestamp": MAY_1_2024_US + seq * 1_000_000,
+            "ingested_at": MAY_1_2024_US,
+            "account_id": "acme",
+            "time_source": "event",
+        }
+        raw = {k: msgspec.Raw(v) for k, v in event.items() if isinstance(v, bytes)}
+        return msgspec.json.encode(base | event | raw) + b"\n"
+
+
+Run = Callable[..., QueryResult]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    world = World(tmp_path_factory.mktemp("data"))
+    yield world
+    world.close()
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@pytest.fixture(scope="module")
+def engine(world: World, runner: asyncio.Runner) -> Iterator[LocalSqlEngine]:
+    engine = LocalSqlEngine(
+        world.data_dir, children=1, max_waiting=2, limits=Limits(256 * 1024 * 1024, 2)
+    )
+    runner.run(engine.start())
+    yield engine
+    runner.run(engine.close())
+
+
+@pytest.fixture(scope="module")
+def run(engine: LocalSqlEngine, runner: asyncio.Runner) -> Run:
+    """``run(sql, account, **request)``: the result, or the error."""
+
+    def ask(sql: str, account: str = "acme", **fields: Any) -> QueryResult:
+        return runner.run(engine.run(QueryRequest(account_id=account, sql=sql, **fields)))
+
+    return ask
