@@ -1,7 +1,8 @@
 """Reading request bodies: bounded, decompressed with a bound, of a type we read."""
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import zstandard
 from starlette.requests import ClientDisconnect, Request
@@ -10,6 +11,11 @@ from tallybrook.errors import MalformedError, TooLargeError, UnsupportedTypeErro
 
 JSON_TYPES = frozenset({"application/json", "text/json"})
 NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
+MAX_MEMBERS = 256
+MAX_WINDOW = 1 << 23
+"""What RFC 8878 asks every decoder to take; nobody may ask for more memory."""
+SLICE = 256
+"""Few enough compressed bytes that what comes of them (zstd: at most 128 KB of 4) stays small."""
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -44,33 +50,60 @@ def decompress(body: bytes, encoding: str, limit: int) -> bytes:
 
 
 def _gunzip(body: bytes, limit: int) -> bytes:
-    out = bytearray()
-    rest = body
     try:
-        while rest:  # a gzip file may hold several members
-            machine = zlib.decompressobj(wbits=31)
-            out += machine.decompress(rest, limit + 1 - len(out))
-            if len(out) > limit:
-                raise TooLargeError(f"the body is over {limit} bytes when decompressed")
-            if not machine.eof:
-                raise MalformedError("the gzip body is cut short")
-            rest = machine.unused_data
+        return _members("gzip", body, limit, _gzip_machine)
     except zlib.error as error:
         raise MalformedError(f"the body is not gzip: {error}") from None
-    return bytes(out)
 
 
 def _unzstd(body: bytes, limit: int) -> bytes:
     try:
-        with zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(
-            body, read_across_frames=True
-        ) as reader:
-            out = reader.read(limit + 1)
+        return _members("zstd", body, limit, _zstd_machine)
     except zstandard.ZstdError as error:
         raise MalformedError(f"the body is not zstd: {error}") from None
+
+
+class Machine(Protocol):
+    """Decompresses one member (gzip) or frame (zstd)."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, /) -> bytes: ...
+
+
+def _gzip_machine() -> Machine:
+    return zlib.decompressobj(wbits=31)
+
+
+def _zstd_machine() -> Machine:
+    return zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW).decompressobj()
+
+
+def _members(name: str, body: bytes, limit: int, machine_for: Callable[[], Machine]) -> bytes:
+    """All members one after another, in small slices, so that a bomb is seen in time."""
+    out = bytearray()
+    at = 0
+    for _ in range(MAX_MEMBERS):
+        machine = machine_for()
+        while at < len(body) and not machine.eof:
+            piece = body[at : at + SLICE]
+            out += machine.decompress(piece)
+            _require_bound(out, limit)
+            at += len(piece) - len(machine.unused_data)
+        if not machine.eof:
+            raise MalformedError(f"the {name} body is cut short")
+        if at == len(body):
+            return bytes(out)
+    raise MalformedError(f"the {name} body has more than {MAX_MEMBERS} parts")
+
+
+def _require_bound(out: bytearray, limit: int) -> None:
     if len(out) > limit:
         raise TooLargeError(f"the body is over {limit} bytes when decompressed")
-    return bytes(out)
 
 
 def is_ndjson(headers: Mapping[str, str]) -> bool:

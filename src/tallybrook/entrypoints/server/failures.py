@@ -1,5 +1,7 @@
 """The calls that show and replay failed records."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal, cast
 
 from msgspec import Struct
@@ -15,6 +17,7 @@ from tallybrook.events.model import MAX_EVENT_BYTES
 from tallybrook.failed.replay import plan_replay
 from tallybrook.ports.log import FailedRecord, FailedStatus, RecordOutcome, Write
 
+_settling: set[str] = set()
 _STATUSES = ("open", "replayed", "discarded")
 
 
@@ -77,11 +80,12 @@ async def failure(call: Call) -> Response:
 
 
 async def replay(call: Call) -> Response:
-    record = await _find(call)
     body = await read_body(call.request, MAX_EVENT_BYTES)
     context = call.context
-    planned = plan_replay(record, body or None, context.stores.records, context.clock())
-    receipt = await context.handoff.write(planned.write)
+    with _alone(call.path["id"]):
+        record = await _find(call)
+        planned = plan_replay(record, body or None, context.stores.records, context.clock())
+        receipt = await context.handoff.write(planned.write)
     if planned.event_id is None:
         return json_response(ReplayReply(receipt.records[0], None))
     status: Literal["accepted", "duplicate"] = "duplicate" if receipt.duplicate[0] else "accepted"
@@ -89,11 +93,25 @@ async def replay(call: Call) -> Response:
 
 
 async def discard(call: Call) -> Response:
-    record = await _find(call)
-    if record.status != "open":
-        raise ConflictError(f"the failed record was {record.status} already")
-    await call.context.handoff.write(Write(settle={record.failed_id: "discarded"}))
+    with _alone(call.path["id"]):
+        record = await _find(call)
+        if record.status != "open":
+            raise ConflictError(f"the failed record was {record.status} already")
+        await call.context.handoff.write(Write(settle={record.failed_id: "discarded"}))
     return json_response(shown(await _find(call)))
+
+
+@contextmanager
+def _alone(failed_id: str) -> Iterator[None]:
+    """Between reading a status and the write that changes it nobody else may do the same; this
+    process is the only writer."""
+    if failed_id in _settling:
+        raise ConflictError("the failed record is being replayed or discarded")
+    _settling.add(failed_id)
+    try:
+        yield
+    finally:
+        _settling.discard(failed_id)
 
 
 async def _find(call: Call) -> FailedRecord:

@@ -24,6 +24,17 @@ def range_end(query: Mapping[str, str], name: str) -> int | None:
     return found + DAY_US if found is not None and is_date(query[name]) else found
 
 
+def span(query: Mapping[str, str]) -> tuple[int | None, int | None]:
+    """``start`` and the exclusive ``end`` of a range in microseconds, None where absent.
+
+    The order is checked of what was given: two dates in the wrong order are not an empty range.
+    """
+    start, end = instant(query, "start"), instant(query, "end")
+    if start is not None and end is not None and start > end:
+        raise InvalidError.of("/start", "must not be after end")
+    return start, range_end(query, "end")
+
+
 def is_date(text: str) -> bool:
     return len(text.strip()) == len("2026-01-31")
 

@@ -17,6 +17,7 @@ from tallybrook.entrypoints.server.problems import json_response
 from tallybrook.errors import FieldError, InvalidError, TallybrookError
 from tallybrook.events.checks import require_json, require_utf8
 from tallybrook.events.instants import MINUTE_US, format_instant
+from tallybrook.ports.log import Kind
 from tallybrook.ports.sql import MAX_ROWS, Parameter, QueryRequest
 
 MAX_QUERY_BYTES = 256 * 1024
@@ -65,16 +66,18 @@ async def analytics(call: Call) -> Response:
     totals = await context.read(context.stores.counters.series, call.account_id)
     asked = plan(
         call.query,
-        params.instant(call.query, "start"),
-        params.range_end(call.query, "end"),
+        *params.span(call.query),
         now,
         {total.series for total in totals},
     )
+    kind: Kind = "event"
+    if asked.event_type is not None:
+        kind, asked.event_type = resolve(asked.event_type, context.stores.records.types)
     if asked.countable:
-        kind, name = resolve(asked.event_type or "", context.stores.records.types)
-        asked.event_type = name
         found = await context.read(counted, context.stores.counters, call.account_id, kind, asked)
         return _answer(asked, list(found), sum(found), "counters", now)
+    if kind == "record":
+        raise InvalidError.of("/metric", "is a record type: only counted in whole minutes, all")
     by_period, total = await _scan(call, asked)
     return _answer(asked, by_period, total, "scan", now)
 

@@ -15,7 +15,7 @@ from tallybrook.entrypoints.server import params
 from tallybrook.entrypoints.server.context import Call
 from tallybrook.entrypoints.server.problems import json_response
 from tallybrook.errors import InvalidError, NotFoundError
-from tallybrook.events.instants import HOUR_US, format_instant
+from tallybrook.events.instants import HOUR_US, MIN_US, format_instant
 from tallybrook.events.model import Event, TimeSource
 from tallybrook.ports.events import Position
 from tallybrook.ports.log import Kind
@@ -99,10 +99,9 @@ async def aggregations(call: Call) -> Response:
     now = context.clock()
     as_of = params.instant(call.query, "as_of")
     as_of = now if as_of is None else as_of
-    end = params.range_end(call.query, "end")
+    start, end = params.span(call.query)
     end = as_of if end is None else end
-    start = params.instant(call.query, "start")
-    start = end - HOUR_US if start is None else start
+    start = max(MIN_US, end - HOUR_US) if start is None else start
     minutes = params.integer(call.query, "minutes", 1, 1, 60)
     rows = await context.read(
         reading.bucket_rows, context.stores.counters, call.account_id, kind, series, minutes,
@@ -119,10 +118,9 @@ async def aggregations(call: Call) -> Response:
 async def counts(call: Call) -> Response:
     context = call.context
     kind, series = resolve(call.path["series"], context.stores.records.types)
-    end = params.range_end(call.query, "end")
+    start, end = params.span(call.query)
     end = context.clock() if end is None else end
-    start = params.instant(call.query, "start")
-    start = end - 24 * HOUR_US if start is None else start
+    start = max(MIN_US, end - 24 * HOUR_US) if start is None else start
     found: RangeCount = await context.read(
         reading.count_range, context.stores.counters, call.account_id, kind, series, start, end
     )

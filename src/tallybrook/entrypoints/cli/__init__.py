@@ -1,0 +1,5 @@
+"""The ``tallybrook`` command."""
+
+from tallybrook.entrypoints.cli.main import main
+
+__all__ = ["main"]

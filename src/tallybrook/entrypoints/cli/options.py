@@ -1,0 +1,27 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+DEFAULT_URL = "http://127.0.0.1:8090"
+DEFAULT_DATA = Path("tallybrook-data")
+
+Url = Annotated[
+    str,
+    Parameter(name="--url", env_var="TALLYBROOK_URL", help="Where the product runs."),
+]
+Key = Annotated[
+    str | None,
+    Parameter(
+        name="--key",
+        env_var="TALLYBROOK_KEY",
+        show_default=False,
+        help="A key with the scope that the command needs.",
+    ),
+]
+Data = Annotated[
+    Path,
+    Parameter(name="--data", env_var="TALLYBROOK_DATA", help="The data directory."),
+]

@@ -1,0 +1,84 @@
+"""What ties the processes of one ``tallybrook serve`` to each other and to their data directory.
+
+**One writer.** ``DATA/lock`` is locked with ``flock``. Such a lock belongs to the open file, not
+to a process: the supervisor opens it, its children inherit that same open file, and the lock is
+free only when the last of them is gone. So when the supervisor is killed while a server still
+finishes a commit, a new ``serve`` is refused until that server has ended, and then gets the
+directory at once. Children mark the descriptor as not inheritable, so that processes they start
+themselves (which only read) never keep the directory locked.
+
+**No orphans.** A child ends when its supervisor does, however that ended: the kernel sends it
+SIGKILL (Linux), and a thread of it reads a pipe whose other end only the supervisor holds (where
+the kernel does not, or the supervisor died before the child could ask for it). SIGKILL and not a
+drain: nothing unacknowledged is owed to anyone, and the sooner the directory is free the better.
+"""
+
+import ctypes
+import fcntl
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from tallybrook.errors import ConflictError
+
+PARENT_FD = "TALLYBROOK_PARENT_FD"
+LOCK_FD = "TALLYBROOK_LOCK_FD"
+
+_PR_SET_PDEATHSIG = 1
+
+
+def take_lock(data: Path) -> int:
+    """Lock the data directory for this process and the children that inherit the descriptor.
+
+    Raises ``ConflictError`` naming the process that has it.
+    """
+    fd = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(fd, 32, 0).decode(errors="replace").strip() or "unknown"
+        os.close(fd)
+        raise ConflictError(
+            f"{data} is in use by another tallybrook serve (pid {holder}): stop it, "
+            "or give another --data"
+        ) from None
+    os.ftruncate(fd, 0)
+    os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+    return fd
+
+
+def tie_to_supervisor(data: Path) -> None:
+    """Call first thing in a child: end with the supervisor, and hold the directory's lock.
+
+    Without a supervisor (started by hand) the process takes the lock itself.
+    """
+    lock_fd = os.environ.pop(LOCK_FD, "")
+    if lock_fd:
+        os.set_inheritable(int(lock_fd), False)
+    else:
+        take_lock(data)
+    end_with_parent()
+
+
+def end_with_parent() -> None:
+    """End when the process that started this one does, if it asked for that (``PARENT_FD``)."""
+    parent_fd = os.environ.pop(PARENT_FD, "")
+    if not parent_fd:
+        return
+    os.set_inheritable(int(parent_fd), False)
+    die_with_parent()
+    threading.Thread(target=_watch, args=(int(parent_fd),), name="lifeline", daemon=True).start()
+
+
+def die_with_parent() -> None:
+    """Ask the kernel for SIGKILL when the thread that started this process ends (Linux only)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def _watch(parent_fd: int) -> None:
+    """Nothing is ever written into the pipe: reading returns when its other end is gone."""
+    os.read(parent_fd, 1)
+    os.kill(os.getpid(), signal.SIGKILL)

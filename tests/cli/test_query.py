@@ -1,0 +1,85 @@
+"""``tallybrook query``: rows on stdout in the asked form, the rest on stderr."""
+
+import csv
+import io
+import json
+
+import pytest
+
+from tests.cli.conftest import Remote
+
+
+@pytest.fixture(scope="module", autouse=True)
+def some_events(product: object) -> None:
+    from tests.support import Running
+
+    assert isinstance(product, Running)
+    events = [
+        {
+            "event_type": "asked", "user_id": f"u{n % 2}", "event_id": f"asked-{n}",
+            "properties": {"n": n},
+        }
+        for n in range(4)
+    ]  # fmt: skip
+    assert product.client.post("/events/batch", json={"events": events}).status_code == 202
+
+
+SQL = (
+    "SELECT user_id, count(*) AS n, 'a,\"b' AS odd FROM events"
+    " WHERE event_type = 'asked' GROUP BY 1 ORDER BY 1"
+)
+ROWS = [{"user_id": "u0", "n": 2, "odd": 'a,"b'}, {"user_id": "u1", "n": 2, "odd": 'a,"b'}]
+
+
+def test_json_and_ndjson_keep_types(remote: Remote) -> None:
+    """For programs: one array, or an object a line; nothing else on stdout."""
+    ran = remote("query", SQL, "--format", "json", "--full-scan")
+    assert (ran.code, json.loads(ran.out)) == (0, ROWS), ran.err
+    ran = remote("query", SQL, "--format", "ndjson", "--full-scan")
+    assert [json.loads(line) for line in ran.out.splitlines()] == ROWS
+
+
+def test_csv_is_read_back_as_it_was(remote: Remote) -> None:
+    """Commas and quotes in cells are quoted."""
+    ran = remote("query", SQL, "--format", "csv", "--full-scan")
+    assert list(csv.DictReader(io.StringIO(ran.out))) == [
+        {name: str(value) for name, value in row.items()} for row in ROWS
+    ]
+
+
+def test_a_table_is_for_people_and_what_it_took_goes_to_stderr(remote: Remote) -> None:
+    """Piped, nothing is cut or folded."""
+    ran = remote("query", SQL, "--full-scan")
+    assert ran.code == 0
+    assert all(name in ran.out for name in ("user_id", "u0", "u1"))
+    assert "2 rows" in ran.err
+    assert "bytes scanned" in ran.err
+
+
+def test_a_parameter_is_bound(remote: Remote) -> None:
+    """Quotes in a value are only quotes."""
+    sql = "SELECT {{text}} AS t, {{n}} + 1 AS n"
+    ran = remote(
+        "query", "-", "--param", "text=it's", "--param", "n=41", "--format", "json", stdin=sql
+    )
+    assert (ran.code, json.loads(ran.out or "null")) == (0, [{"t": "it's", "n": 42}]), ran.err
+
+
+def test_a_cut_result_says_so(remote: Remote) -> None:
+    """--limit never passes for everything."""
+    ran = remote(
+        "query", "SELECT event_id FROM events WHERE event_type = 'asked'",
+        "--limit", "3", "--format", "ndjson", "--full-scan",
+    )  # fmt: skip
+    assert len(ran.out.splitlines()) == 3
+    assert "more rows" in ran.err
+
+
+@pytest.mark.parametrize(
+    "sql", ["DROP TABLE events", "SELEC 1", "SELECT * FROM read_csv('/etc/passwd')"]
+)
+def test_a_refused_statement_is_exit_code_1_and_its_reason(remote: Remote, sql: str) -> None:
+    """One line on stderr, nothing on stdout."""
+    ran = remote("query", sql)
+    assert (ran.code, ran.out) == (1, "")
+    assert len(ran.err.strip().splitlines()) == 1

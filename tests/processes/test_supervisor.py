@@ -1,0 +1,200 @@
+"""``tallybrook serve``: it keeps running, it stops in order, and there is never a second writer."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support import (
+    Running,
+    is_gone,
+    running_product,
+    start_cli,
+    tallybrook,
+    wait_for,
+    wait_until_gone,
+)
+
+
+def send(product: Running, event_id: str) -> str:
+    event = {"event_type": "kept", "user_id": "u", "event_id": event_id}
+    answer = product.client.post("/events", json=event)
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["status"])
+
+
+def replaced(product: Running, name: str, old: int) -> bool:
+    return product.pids.get(name, old) != old
+
+
+def test_a_killed_server_is_replaced_and_nobody_is_refused(tmp_path: Path) -> None:
+    """The port is the supervisor's: a connection made meanwhile waits instead of failing."""
+    with running_product(tmp_path) as product:
+        send(product, "before")
+        old = product.pids["server"]
+        os.kill(old, signal.SIGKILL)
+        host, port = product.client.base_url.host, product.client.base_url.port
+        with socket.create_connection((host, port or 0), timeout=5):
+            pass
+        wait_for(lambda: replaced(product, "server", old), 30, "a new server")
+        assert send(product, "before") == "duplicate"
+        assert send(product, "after") == "accepted"
+        assert f"server (pid {old}) ended: signal 9" in product.log
+
+
+def test_a_killed_worker_is_replaced_and_catches_up(tmp_path: Path) -> None:
+    """The lake goes on where its own position says, and lag goes back to nothing."""
+    with running_product(tmp_path) as product:
+        old = product.pids["worker"]
+        os.kill(old, signal.SIGKILL)
+        send(product, "while it was away")
+        wait_for(lambda: replaced(product, "worker", old), 30, "a new worker")
+        wait_for(lambda: lags(product) == {"lake": 0, "users": 0}, 60, "consumers to catch up")
+
+
+def lags(product: Running) -> dict[str, int]:
+    answer = product.client.get("/consumers").json()
+    return {consumer["name"]: consumer["lag"] for consumer in answer["consumers"]}
+
+
+def test_sigterm_stops_everything_with_exit_code_0(tmp_path: Path) -> None:
+    """No child is left, no stale run.json, and what lingered has been flushed."""
+    with running_product(tmp_path) as product:
+        send(product, "last words")
+        children = [product.pids["server"], product.pids["worker"]]
+        assert product.stop() == 0
+        assert all(is_gone(pid) for pid in children)
+        assert not (product.data / "run.json").exists()
+        told = json.loads((product.data / "consumers.json").read_text())
+        assert {c["name"]: (c["position"], c["status"]) for c in told["consumers"]}["lake"] == (
+            1,
+            "stopped",
+        )
+
+
+def test_sigterm_lets_requests_in_flight_finish(tmp_path: Path) -> None:
+    """A request whose body is still arriving is answered, and what it brought is kept."""
+    with running_product(tmp_path) as product:
+        arrived, go_on = threading.Event(), threading.Event()
+        answers: list[httpx.Response] = []
+        thread = threading.Thread(target=post_slowly, args=(product, arrived, go_on, answers))
+        thread.start()
+        assert arrived.wait(20)
+        product.process.send_signal(signal.SIGTERM)
+        wait_for(lambda: "Shutting down" in product.log, 20, "the server to drain")
+        go_on.set()
+        thread.join(20)
+        assert [answer.status_code for answer in answers] == [202]
+        assert product.process.wait(30) == 0
+    with running_product(tmp_path) as product:
+        assert send(product, "in flight") == "duplicate"
+
+
+def post_slowly(
+    product: Running,
+    arrived: threading.Event,
+    go_on: threading.Event,
+    answers: list[httpx.Response],
+) -> None:
+    def body() -> Iterator[bytes]:
+        yield b'{"event_type":"kept","user_id":"u",'
+        arrived.set()
+        go_on.wait(20)
+        yield b'"event_id":"in flight"}'
+
+    headers = {"Content-Type": "application/json"}
+    answers.append(product.client.post("/events", content=body(), headers=headers))
+
+
+def test_two_serves_on_one_directory_are_refused(tmp_path: Path) -> None:
+    """The second says who has it, exits with 1, and the first is not disturbed."""
+    with running_product(tmp_path) as product:
+        ran = tallybrook("serve", "--port", "0", "--data", str(product.data))
+        assert ran.code == 1
+        assert f"pid {product.process.pid}" in ran.err
+        assert len(ran.err.strip().splitlines()) == 1
+        assert send(product, "undisturbed") == "accepted"
+
+
+def test_when_the_supervisor_is_killed_the_children_end_and_a_new_serve_starts(
+    tmp_path: Path,
+) -> None:
+    """No orphan keeps writing: within seconds the directory is free, and nothing is lost."""
+    with running_product(tmp_path) as product:
+        send(product, "durable")
+        children = [product.pids["server"], product.pids["worker"]]
+        os.kill(product.process.pid, signal.SIGKILL)
+        product.process.wait()
+        for pid in children:
+            wait_until_gone(pid, 5)
+        with running_product(tmp_path, data=product.data) as again:
+            assert send(again, "durable") == "duplicate"
+
+
+def test_all_processes_killed_at_once_lose_nothing(tmp_path: Path) -> None:
+    """As after a power cut: what was acknowledged is there, once."""
+    with running_product(tmp_path) as product:
+        send(product, "acknowledged")
+        for pid in product.pids.values():
+            os.kill(pid, signal.SIGKILL)
+        product.process.wait()
+        with running_product(tmp_path, data=product.data) as again:
+            assert send(again, "acknowledged") == "duplicate"
+            series = again.client.get("/series").json()["series"]
+            assert {s["series"]: s["count"] for s in series} == {"kept": 1}
+
+
+def test_a_port_that_is_taken_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
+    """And no process is left behind."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ran = tallybrook("serve", "--port", port, "--data", str(tmp_path))
+    assert ran.code == 1
+    assert port in ran.err
+    assert len(ran.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "somewhere.example"])
+def test_without_authentication_only_this_machine_is_served(tmp_path: Path, host: str) -> None:
+    """Refused before anything is bound or made."""
+    data = tmp_path / "data"
+    ran = tallybrook("serve", "--host", host, "--data", str(data), env={"TALLYBROOK_AUTH": "false"})
+    assert ran.code == 2
+    assert "authentication is off" in ran.err
+    assert not data.exists()
+
+
+def test_the_first_start_shows_a_key_once(tmp_path: Path) -> None:
+    """The key opens the product; the second start does not show it again."""
+    first = output_until(tmp_path, "/events -H")
+    key = next(line.strip() for line in first if line.startswith("  tb_"))
+    with running_product(tmp_path, key=key, data=tmp_path / "data") as product:
+        assert product.client.get("/series").status_code == 200
+        assert key not in product.log
+
+
+def output_until(tmp_path: Path, text: str) -> list[str]:
+    """The lines that a fresh serve prints up to one with ``text``; it is stopped then."""
+    process = start_cli("serve", "--port", "0", "--data", str(tmp_path / "data"))
+    try:
+        return read_until(process, text)
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def read_until(process: "subprocess.Popen[bytes]", text: str) -> list[str]:
+    assert process.stdout is not None
+    seen: list[str] = []
+    for line in process.stdout:
+        seen.append(line.decode().rstrip())
+        if text in seen[-1]:
+            return seen
+    raise AssertionError(f"{text!r} was not printed: {seen}")

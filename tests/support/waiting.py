@@ -1,0 +1,37 @@
+"""Waiting for a condition, never for a time."""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_LOOK_EVERY_S = 0.02
+
+
+def wait_for(condition: Callable[[], T], within_s: float = 20.0, what: str = "") -> T:
+    """The first truthy value of ``condition``; ``AssertionError`` after ``within_s`` seconds."""
+    deadline = time.monotonic() + within_s
+    pause = threading.Event()
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"not within {within_s:g} s: {what or condition}"
+        pause.wait(_LOOK_EVERY_S)
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended (a zombie that nobody reaped has, too)."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+        return stat.rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def wait_until_gone(pid: int, within_s: float = 30.0) -> None:
+    """Wait for the end of a process that need not be a child of this one."""
+    wait_for(lambda: is_gone(pid), within_s, f"the end of process {pid}")
