@@ -13,7 +13,13 @@ from collections.abc import Iterable
 
 import msgspec
 
-from tallybrook.errors import ForbiddenError, InvalidError, NotFoundError, UnauthorizedError
+from tallybrook.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    UnauthorizedError,
+)
 from tallybrook.ports.clock import Clock, system_clock
 from tallybrook.ports.keys import Key, Keys, Scope
 
@@ -91,11 +97,18 @@ class KeyRing:
         return key
 
     def rotate(self, key_id: str) -> tuple[Key, str]:
-        """Give a key a new text; the old one stops at once. Raises ``NotFoundError``."""
+        """Give a key a new text; the old one stops at once.
+
+        Raises ``NotFoundError``, and ``ConflictError`` for a revoked key: it opens nothing again.
+        """
         text = _fresh(key_id)
-        changed = self._keys.replace(
-            key_id, lambda key: msgspec.structs.replace(key, digest=digest_of(text))
-        )
+
+        def change(key: Key) -> Key:
+            if key.revoked_at is not None:
+                raise ConflictError(f"key {key_id} was revoked: make a new one")
+            return msgspec.structs.replace(key, digest=digest_of(text))
+
+        changed = self._keys.replace(key_id, change)
         if changed is None:
             raise NotFoundError(f"no key {key_id}")
         return changed, text

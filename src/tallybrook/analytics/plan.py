@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from tallybrook.analytics.periods import GROUPS, periods
 from tallybrook.errors import FieldError, InvalidError
-from tallybrook.events.instants import DAY_US, MINUTE_US
+from tallybrook.events.instants import DAY_US, MIN_US, MINUTE_US
 
 MAX_PERIODS = 20_000
 COLUMNS = ("event_type", "user_id", "anonymous_id", "session_id", "time_source")
@@ -60,7 +60,7 @@ def plan(
     if group_by not in GROUPS:
         raise InvalidError.of("/group_by", f"must be one of {', '.join(GROUPS)}")
     end = (now_us // DAY_US + 1) * DAY_US if end_us is None else end_us
-    start = (end - 1) // DAY_US * DAY_US - 6 * DAY_US if start_us is None else start_us
+    start = max(MIN_US, (end - 1) // DAY_US * DAY_US - 6 * DAY_US) if start_us is None else start_us
     if start > end:
         raise InvalidError.of("/start", "must not be after end")
     starts = periods(start, end, group_by, MAX_PERIODS)

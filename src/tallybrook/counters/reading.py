@@ -75,10 +75,11 @@ def count_range(
     spans = cover(start_us, end_us)
     used = dict.fromkeys(map(str, reversed(SIZES)), 0)
     count = 0
-    for span in spans:
-        used[str(span.minutes)] += span.buckets
-        rows = counters.rows(account_id, kind, series, span.minutes, span.start_s, span.end_s)
-        count += sum(row.count for row in rows)
+    with counters.at_once():
+        for span in spans:
+            used[str(span.minutes)] += span.buckets
+            rows = counters.rows(account_id, kind, series, span.minutes, span.start_s, span.end_s)
+            count += sum(row.count for row in rows)
     counted = (spans[0].start_s, spans[-1].end_s) if spans else (start_us // 1_000_000,) * 2
     return RangeCount(
         series, kind, count, format_instant(start_us), format_instant(end_us),

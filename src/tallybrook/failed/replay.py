@@ -11,7 +11,7 @@ from msgspec import Struct
 from tallybrook.errors import ConflictError
 from tallybrook.events.model import Event
 from tallybrook.events.operations import read_operation
-from tallybrook.events.reading import read_event
+from tallybrook.events.reading import absent, read_event
 from tallybrook.failed.keeping import original_bytes
 from tallybrook.ports.log import FailedRecord, RecordChange, Write
 from tallybrook.records.reading import RecordReader
@@ -44,8 +44,9 @@ def plan_replay(
 
 
 def _event(record: FailedRecord, body: bytes, now_us: int) -> Event:
-    read = read_operation if record.source == "ingest" else read_event
-    event = read(body, record.account_id, now_us)
+    if record.source == "ingest":
+        return read_operation(body, record.account_id, now_us)  # what it tells is its identity
+    event = read_event(body, record.account_id, now_us)
     if not _names_itself(body):
         event.event_id = record.failed_id
     return event
@@ -53,7 +54,8 @@ def _event(record: FailedRecord, body: bytes, now_us: int) -> Event:
 
 def _names_itself(body: bytes) -> bool:
     fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    return any(name in fields for name in ("event_id", "messageId", "id"))
+    given = (fields.get(name) for name in ("event_id", "messageId", "id"))
+    return any(raw is not None and not absent(raw) for raw in given)
 
 
 def _change(record: FailedRecord, body: bytes, records: RecordReader) -> RecordChange:
