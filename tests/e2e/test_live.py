@@ -148,7 +148,6 @@ def test_explain_this_number(page: Page, product: Running) -> None:
     expect(dialog).to_be_hidden()
 
 
-@pytest.mark.xfail(strict=True, reason="/aggregations and /counts answer 404 for a series with /")
 def test_names_with_slashes_are_explained(page: Page, watch: Watch, product: Running) -> None:
     """An event type may hold any character, also those that mean something in an address."""
     watch.refusals.add(404)

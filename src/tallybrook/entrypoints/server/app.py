@@ -1,6 +1,7 @@
 """The ASGI application: routes, errors, the page, and what lives as long as it does."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
@@ -68,7 +69,7 @@ class Server:
             by_path.setdefault(route.path, []).append(route)
         own = [
             StarletteRoute(
-                path.replace("{id}", "{id:path}") if path.endswith("{id}") else path,
+                _PLAIN_NAME.sub(r"{\1:path}", path),
                 self._dispatcher(routes),
                 methods=[route.method for route in routes],
             )
@@ -156,9 +157,13 @@ class Server:
             stores.close()
 
 
-def _specific_first(item: tuple[str, list[Route]]) -> tuple[bool, str]:
-    """Fixed paths before those with parameters, so that none is taken for an id."""
-    return "{" in item[0], item[0]
+_PLAIN_NAME = re.compile(r"\{(id|series)\}")
+"""Names chosen by users may hold a slash, which arrives decoded."""
+
+
+def _specific_first(item: tuple[str, list[Route]]) -> tuple[bool, int, str]:
+    """Fixed paths first, then those with more parts, so that none is taken for a name."""
+    return "{" in item[0], -item[0].count("/"), item[0]
 
 
 async def _page(_request: Request) -> Response:

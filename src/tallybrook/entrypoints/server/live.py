@@ -142,9 +142,10 @@ async def snapshot(context: Context, hub: Hub, account_id: str, topic: LiveTopic
 
 def _metrics(context: Context, account_id: str) -> MetricsSnapshot:
     counters, now_us = context.stores.counters, context.clock()
-    found = reading.now(counters, account_id, now_us)
     this_minute = start_of(now_us, 1)
-    sums = counters.sums(account_id, 1, this_minute - 59 * 60, this_minute + 60)
+    with counters.at_once():
+        found = reading.now(counters, account_id, now_us)
+        sums = counters.sums(account_id, 1, this_minute - 59 * 60, this_minute + 60)
     minutes = [
         Minute(series, kind, format_instant(start * 1_000_000), count)
         for (kind, series, start), count in sorted(sums.items())

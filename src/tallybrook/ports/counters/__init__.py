@@ -65,7 +65,7 @@ class Counters(Protocol):
         """Every series that was ever counted, by kind and name."""
 
     def at_once(self) -> AbstractContextManager[None]:
-        """Reads of this thread inside the context all see one commit."""
+        """Reads of this thread inside the context all see one commit; may be nested."""
 
     def everything(self, since_s: int | None) -> Iterator[tuple[CounterKey, int]]:
         """Every stored bucket (that starts at or after ``since_s``), in no particular order."""

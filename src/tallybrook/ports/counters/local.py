@@ -80,6 +80,9 @@ class SqliteCounters:
     @contextmanager
     def at_once(self) -> Iterator[None]:
         connection = self._readers.get()
+        if connection.in_transaction:  # inside another: one commit already
+            yield
+            return
         connection.execute("BEGIN")
         try:
             yield
