@@ -13,7 +13,7 @@ import uvloop
 from tallybrook.entrypoints.lifeline import tie_to_supervisor
 from tallybrook.entrypoints.server.app import Server
 from tallybrook.entrypoints.server.hot import protocol_for
-from tallybrook.errors import TallybrookError
+from tallybrook.errors import TallybrookError, UsageError
 from tallybrook.settings import Settings
 
 SWITCH_S = 0.0005
@@ -21,27 +21,33 @@ SWITCH_S = 0.0005
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Serve until SIGTERM; 1 when the data directory cannot be opened."""
+    """Serve until SIGTERM; 1 when the data directory cannot be opened, 2 when it never will."""
     parser = argparse.ArgumentParser(prog="tallybrook-server", description=__doc__)
     parser.add_argument("--data", help="data directory")
     parser.add_argument("--fd", type=int, help="a listening socket to take over")
     parser.add_argument("--host")
     parser.add_argument("--port", type=int)
     given = parser.parse_args(argv)
-    settings = Settings.from_env(data=given.data, host=given.host, port=given.port)
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="tallybrook server: %(levelname)s %(message)s"
-    )
-    sys.setswitchinterval(SWITCH_S)
+    logging.basicConfig(format="tallybrook server: %(levelname)s %(message)s")
     try:
-        settings.data_path.mkdir(parents=True, exist_ok=True)
-        tie_to_supervisor(settings.data_path)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve(settings, given.fd))
+        settings = Settings.from_env(data=given.data, host=given.host, port=given.port)
+        _run(settings, given.fd)
     except TallybrookError as error:
         logging.getLogger("tallybrook").error("%s", error.detail)
-        return 1
+        return 2 if isinstance(error, UsageError) else 1
     return 0
+
+
+def _run(settings: Settings, fd: int | None) -> None:
+    try:
+        logging.getLogger().setLevel(settings.log_level.upper())
+    except ValueError:
+        raise UsageError(f"log_level: no level {settings.log_level!r}") from None
+    sys.setswitchinterval(SWITCH_S)
+    settings.data_path.mkdir(parents=True, exist_ok=True)
+    tie_to_supervisor(settings.data_path)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(settings, fd))
 
 
 def settle_memory() -> None:
