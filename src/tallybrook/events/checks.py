@@ -54,6 +54,13 @@ def depth_of(document: bytes) -> int:
     return deepest
 
 
+def plain_object(raw: Raw) -> bool:
+    """Whether ``object_fault`` finds nothing and the text is one line, told without counting."""
+    value = bytes(raw)
+    # An opener and a closer a level: a text this short cannot be too deep.
+    return value[:1] == b"{" and len(value) <= 2 * MAX_DEPTH and b"\n" not in value
+
+
 def object_fault(raw: Raw) -> str | None:
     """Why the value cannot be kept as a JSON object, or None when it can."""
     value = bytes(raw)

@@ -70,17 +70,33 @@ MIN_US = to_us(datetime(1, 1, 1, tzinfo=UTC))
 MAX_US = to_us(datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC))
 
 
-def fast_instant(text: str) -> int | None:
-    """``parse_instant`` for the hot path: the same answers, the usual form three times quicker.
+_minutes: dict[str, int] = {}
+_KEPT_MINUTES = 10_000
 
-    ``datetime.fromisoformat`` reads more than we accept (week dates, any separator) and less
-    (``z``, a space before the offset), so it only sees texts of the one common shape.
+
+def fast_instant(text: str) -> int | None:
+    """``parse_instant`` for the hot path: the same answers, the usual forms much quicker.
+
+    Minutes recur, so ``2026-01-31T09:30:`` is looked up; what is left of the two usual forms
+    (whole seconds, and milliseconds, both with ``Z``) is two or five digits.
     """
-    usual = text[-1:] == "Z" and text[7:14:3] == "-T:" and text[4] == "-"
-    if usual and (len(text) == 20 or (text[19:20] == "." and 22 <= len(text) <= 27)):
-        try:
-            gap = datetime.fromisoformat(text) - _EPOCH
-        except ValueError:
-            return parse_instant(text)
-        return gap.days * DAY_US + gap.seconds * 1_000_000 + gap.microseconds
-    return parse_instant(text)
+    base = _minutes.get(text[:17])
+    if base is not None and text[-1:] == "Z" and text.isascii():
+        digits = text[17:19] + text[20:23]
+        if digits.isdigit() and digits < "60":
+            if len(text) == 24 and text[19] == ".":
+                return base + int(digits) * 1000
+            if len(text) == 20:
+                return base + int(digits) * 1_000_000
+    return _parse_and_remember(text)
+
+
+def _parse_and_remember(text: str) -> int | None:
+    instant = parse_instant(text)
+    if instant is not None and len(text) >= 20 and text[10] == "T" and text[16] == ":":
+        start = parse_instant(text[:17] + "00Z")
+        if start is not None:
+            if len(_minutes) >= _KEPT_MINUTES:
+                _minutes.clear()
+            _minutes[text[:17]] = start
+    return instant

@@ -11,7 +11,13 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from tallybrook.errors import FieldError, InvalidError, TooLargeError
-from tallybrook.events.checks import object_fault, require_json, require_utf8, text_fault
+from tallybrook.events.checks import (
+    object_fault,
+    plain_object,
+    require_json,
+    require_utf8,
+    text_fault,
+)
 from tallybrook.events.ids import new_ulid
 from tallybrook.events.instants import fast_instant
 from tallybrook.events.model import MAX_EVENT_BYTES, MAX_TEXT, Event
@@ -129,6 +135,26 @@ def build_event(
 
     Raises ``InvalidError`` naming every fault.
     """
+    if (
+        seen.timestamp is not None
+        and seen.context is UNSET
+        and seen.payload is UNSET
+        and (seen.user_id is not None or seen.anonymous_id is not None or not identified)
+    ):
+        # The usual event, with nothing to explain.
+        instant = fast_instant(seen.timestamp)
+        if instant is not None and (seen.properties is UNSET or plain_object(seen.properties)):
+            return Event(
+                0, seen.event_id or seen.messageId or seen.id or new_ulid(now_us),
+                seen.event_type, instant, now_us, account_id, "event",
+                seen.user_id, seen.anonymous_id, seen.session_id, seen.properties,
+            )  # fmt: skip
+    return _build_explaining(seen, account_id, now_us, identified, keep_ip)
+
+
+def _build_explaining(
+    seen: EventIn, account_id: str, now_us: int, identified: bool, keep_ip: bool
+) -> Event:
     faults: list[FieldError] = []
     if identified and seen.user_id is None and seen.anonymous_id is None:
         faults.append(FieldError("/user_id", "user_id or anonymous_id is required"))

@@ -78,6 +78,11 @@ def begin_event(
 ) -> Plan:
     """POST /events."""
     require_json_type(headers)
+    return plan_event(body, principal, now_us, intake)
+
+
+def plan_event(body: bytes, principal: Principal, now_us: int, intake: Intake) -> Plan:
+    """The plan for the body of one event."""
     event = read_event(body, principal.key.account_id, now_us, keep_ip=intake.keep_ip)
     principal.take(1)
     return single(event, intake.telemetry)
@@ -97,8 +102,19 @@ def begin_batch(
     body: bytes, headers: Mapping[str, str], principal: Principal, now_us: int, intake: Intake
 ) -> Plan:
     """POST /events/batch, JSON or NDJSON by content type."""
-    read = read_ndjson if is_ndjson(headers) else read_batch
-    items = read(body, principal.key.account_id, now_us, keep_ip=intake.keep_ip)
+    return (plan_ndjson if is_ndjson(headers) else plan_batch)(body, principal, now_us, intake)
+
+
+def plan_batch(body: bytes, principal: Principal, now_us: int, intake: Intake) -> Plan:
+    """The plan for the body of a JSON batch."""
+    items = read_batch(body, principal.key.account_id, now_us, keep_ip=intake.keep_ip)
+    principal.take(len(items))
+    return batch(items, principal.key.account_id, now_us, intake.telemetry)
+
+
+def plan_ndjson(body: bytes, principal: Principal, now_us: int, intake: Intake) -> Plan:
+    """The plan for the body of an NDJSON batch."""
+    items = read_ndjson(body, principal.key.account_id, now_us, keep_ip=intake.keep_ip)
     principal.take(len(items))
     return batch(items, principal.key.account_id, now_us, intake.telemetry)
 

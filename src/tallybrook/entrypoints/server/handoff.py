@@ -7,6 +7,7 @@ future, so the outcomes of a group commit are collected and the loop is woken on
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 from tallybrook.errors import TallybrookError
 from tallybrook.ports.log import Log, Receipt, Write
@@ -25,7 +26,7 @@ class Handoff:
 
     def submit(self, write: Write, then: Callable[[Outcome], None]) -> None:
         """Submit; ``then`` is called in the loop. Raises ``BacklogFullError``, ``StorageError``."""
-        self._log.submit(write, lambda outcome: self._finish(then, outcome))
+        self._log.submit(write, partial(self._finish, then))
 
     async def write(self, write: Write) -> Receipt:
         """Submit and wait for durability."""

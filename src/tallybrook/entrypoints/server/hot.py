@@ -1,19 +1,31 @@
-"""The two collecting calls, answered in front of ASGI.
+"""The collecting calls, answered in front of ASGI.
 
 The plain routes stay the reference: this way takes only requests that are plainly simple (one of
 three paths, a known content type, an honest length, no compression, nothing in flight on the
 connection) and hands the same bytes to the same functions. Everything else, and every pipelined
 request, goes to the application as if this class were not there.
+
+A client sends the same request head again and again, but for the length. A head that was parsed,
+found simple and complete with its body in one piece is remembered; the same bytes at the start of
+a later piece mean the same, and need no parsing.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol, cast
+from collections.abc import Callable
+from typing import cast
 
 import msgspec
+from msgspec import Struct
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from tallybrook.entrypoints.server.collect import Plan, begin_batch, begin_event
+from tallybrook.entrypoints.server.auth import Principal
+from tallybrook.entrypoints.server.collect import (
+    Intake,
+    Plan,
+    plan_batch,
+    plan_event,
+    plan_ndjson,
+)
 from tallybrook.entrypoints.server.context import Context
 from tallybrook.entrypoints.server.handoff import Outcome
 from tallybrook.entrypoints.server.problems import CONTENT_TYPE, headers_of, problem_of
@@ -21,39 +33,52 @@ from tallybrook.errors import TallybrookError
 from tallybrook.events.batches import MAX_BATCH_BYTES
 from tallybrook.events.model import MAX_EVENT_BYTES
 
-_PATHS = {
-    b"/events": (begin_event, MAX_EVENT_BYTES),
-    b"/events/batch": (begin_batch, MAX_BATCH_BYTES),
-    b"/batch/events": (begin_batch, MAX_BATCH_BYTES),
+MakePlan = Callable[[bytes, Principal, int, Intake], Plan]
+
+_JSON = (b"application/json", b"application/json; charset=utf-8")
+_CALLS: dict[tuple[bytes, bytes], tuple[MakePlan, int]] = {
+    **{(b"/events", kind): (plan_event, MAX_EVENT_BYTES) for kind in _JSON},
+    **{
+        (path, kind): (plan, MAX_BATCH_BYTES)
+        for path in (b"/events/batch", b"/batch/events")
+        for kind, plan in (
+            *((kind, plan_batch) for kind in _JSON),
+            (b"application/x-ndjson", plan_ndjson),
+        )
+    },
 }
-_TYPES: dict[bytes, dict[str, str]] = {
-    kind: {"content-type": kind.decode()}
-    for kind in (b"application/json", b"application/x-ndjson", b"application/json; charset=utf-8")
-}
+_PATHS = frozenset(path for path, _ in _CALLS)
 _COLD = frozenset((b"transfer-encoding", b"content-encoding", b"expect", b"upgrade"))
-_PHRASES = {202: b"Accepted"}
+_MAX_HEADS = 4096
+_MAX_HEAD_BYTES = 2048
+
+
+class Head(Struct, gc=False):
+    """What a simple request head says. ``principal`` is looked up anew for each request."""
+
+    plan: MakePlan
+    authorization: bytes
+    length: int
+    keep_alive: bool
+
+
+_heads: dict[bytes, Head] = {}
 
 
 class HotCycle:
     """Stands where uvicorn keeps its request cycle, so that it queues what is pipelined."""
 
-    __slots__ = ("body", "disconnected", "keep_alive", "message_event", "more_body",
-                 "response_complete")  # fmt: skip
+    __slots__ = ("disconnected", "keep_alive", "message_event", "more_body", "response_complete")
 
     def __init__(self, keep_alive: bool) -> None:
-        self.body = b""
-        self.more_body = True
-        self.disconnected = False
-        self.response_complete = False
         self.keep_alive = keep_alive
+        self.disconnected = False
+        self.more_body = True
+        self.response_complete = False
         self.message_event = self
 
     def set(self) -> None:
         """Nobody waits for the body: it is taken when it is complete."""
-
-
-class Begin(Protocol):
-    def __call__(self, body: bytes, headers: Mapping[str, str], *rest: Any) -> Plan: ...
 
 
 class HotProtocol(HttpToolsProtocol):
@@ -62,20 +87,56 @@ class HotProtocol(HttpToolsProtocol):
     context_of: Callable[[], Context | None] = staticmethod(lambda: None)
     """Set on a subclass: the running server, None before startup and after shutdown."""
 
-    _hot: tuple[Begin, dict[str, str], bytes] | None = None
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._head: Head | None = None
+        self._body = b""
+        self._plan: Plan | None = None
+        self._between = True
+        self._settled = self._finish  # bound once, used for every request
+        self._active_at = self.loop.time()
+        self._idle_check: asyncio.TimerHandle | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._idle_check is not None:
+            self._idle_check.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._between and (self.cycle is None or self.cycle.response_complete):
+            end = data.find(b"\r\n\r\n", 0, _MAX_HEAD_BYTES) + 4
+            known = _heads.get(data[:end])
+            if known is not None and len(data) == end + known.length:
+                if self.timeout_keep_alive_task is not None:
+                    self._unset_keepalive_if_required()
+                self._take(known, data[end:])
+                return
+            super().data_received(data)
+            self._remember(data, end)
+            return
+        super().data_received(data)
+
+    def _remember(self, data: bytes, end: int) -> None:
+        """Keep the head if the whole of ``data`` was one simple request."""
+        head = self._head
+        if head is not None and self._between and len(data) == end + head.length:
+            if len(_heads) >= _MAX_HEADS:
+                _heads.clear()
+            _heads[data[:end]] = head
 
     def on_message_begin(self) -> None:
         # The scope is built only for requests that go to the application.
+        self._between = False
         self.url = b""
         self.expect_100_continue = False
         self.headers = []
-        self._hot = None
+        self._head = None
 
     def on_headers_complete(self) -> None:
-        self._hot = self._plainly_simple()
-        if self._hot is not None:
-            keep_alive = self.parser.should_keep_alive()
-            self.cycle = cast("RequestResponseCycle", HotCycle(keep_alive))
+        self._head = self._plainly_simple() if self.url in _PATHS else None
+        if self._head is not None:
+            self._body = b""
+            self.cycle = cast("RequestResponseCycle", HotCycle(self._head.keep_alive))
             return
         url, headers, expects = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()
@@ -83,89 +144,106 @@ class HotProtocol(HttpToolsProtocol):
         self.scope["headers"] = headers
         super().on_headers_complete()
 
-    def _plainly_simple(self) -> tuple[Begin, dict[str, str], bytes] | None:
-        found = _PATHS.get(self.url)
-        if found is None or not (self.cycle is None or self.cycle.response_complete):
+    def _plainly_simple(self) -> Head | None:
+        if not (self.cycle is None or self.cycle.response_complete):
             return None
         headers = dict(self.headers)
-        kind = _TYPES.get(headers.get(b"content-type", b""))
-        length = headers.get(b"content-length", b"")
-        simple = (
-            kind is not None
-            and len(headers) == len(self.headers)
-            and _COLD.isdisjoint(headers)
-            and len(length) < 8
-            and length.isdigit()
-            and int(length) <= found[1]
-            and self.parser.get_method() == b"POST"
-            and self.parser.get_http_version() == "1.1"
-            and self.context_of() is not None
-        )
-        authorization = headers.get(b"authorization")
-        if not simple or authorization is None:
+        call = _CALLS.get((self.url, headers.get(b"content-type", b"")))
+        length, authorization = headers.get(b"content-length", b""), headers.get(b"authorization")
+        if (
+            call is None
+            or authorization is None
+            or len(headers) != len(self.headers)
+            or not _COLD.isdisjoint(headers)
+            or not (len(length) < 8 and length.isdigit() and int(length) <= call[1])
+            or self.parser.get_method() != b"POST"
+            or self.parser.get_http_version() != "1.1"
+            or self.context_of() is None
+        ):
             return None
-        return cast("Begin", found[0]), cast("dict[str, str]", kind), authorization
+        return Head(call[0], authorization, int(length), self.parser.should_keep_alive())
 
     def on_body(self, body: bytes) -> None:
-        if self._hot is None:
+        if self._head is None:
             super().on_body(body)
-        elif self.cycle.body:
-            cast("HotCycle", self.cycle).body += body
         else:
-            cast("HotCycle", self.cycle).body = body
+            self._body = self._body + body if self._body else body
 
     def on_message_complete(self) -> None:
-        hot, self._hot = self._hot, None
-        if hot is None:
+        self._between = True
+        if self._head is None:
             super().on_message_complete()
-            return
-        begin, headers, authorization = hot
-        context = self.context_of()
-        cycle = cast("HotCycle", self.cycle)
-        assert context is not None
-        try:
-            principal = context.gate.identify_header(authorization)
-            principal.require("write")
-            plan = begin(cycle.body, headers, principal, context.clock(), context.intake)
-            context.handoff.submit(plan.write, lambda outcome: self._finish(cycle, plan, outcome))
-        except TallybrookError as error:
-            context.telemetry.throttled += error.status == 429
-            self._refuse(cycle, error)
-
-    def _finish(self, cycle: HotCycle, plan: Plan, outcome: Outcome) -> None:
-        if isinstance(outcome, TallybrookError):
-            self._refuse(cycle, outcome)
         else:
-            self._reply(cycle, b"202 Accepted", b"application/json", plan.reply(outcome))
+            self._take(self._head, self._body)
 
-    def _refuse(self, cycle: HotCycle, error: TallybrookError) -> None:
+    def _take(self, head: Head, body: bytes) -> None:
+        """Plan the write of a complete simple request and hand it in."""
+        context = self.context_of()
+        self.cycle = cast("RequestResponseCycle", HotCycle(head.keep_alive))
+        try:
+            if context is None:
+                raise TallybrookError("the server is stopping")
+            principal = context.gate.identify_header(head.authorization)
+            principal.require("write")
+            plan = self._plan = head.plan(body, principal, context.clock(), context.intake)
+            context.handoff.submit(plan.write, self._settled)
+        except TallybrookError as error:
+            if context is not None:
+                context.telemetry.throttled += error.status == 429
+            self._refuse(error)
+
+    def _finish(self, outcome: Outcome) -> None:
+        plan, self._plan = self._plan, None
+        if isinstance(outcome, TallybrookError):
+            self._refuse(outcome)
+        elif plan is not None:
+            self._reply(b"202 Accepted", b"application/json", plan.reply(outcome))
+
+    def _refuse(self, error: TallybrookError) -> None:
         extra = "".join(f"\r\n{k}: {v}" for k, v in headers_of(error).items())
         status = f"{error.status} {error.title}".encode()
         body = msgspec.json.encode(problem_of(error))
-        self._reply(cycle, status, (CONTENT_TYPE + extra).encode(), body)
+        self._reply(status, (CONTENT_TYPE + extra).encode(), body)
 
-    def _reply(self, cycle: HotCycle, status: bytes, kind: bytes, body: bytes) -> None:
+    def _reply(self, status: bytes, kind: bytes, body: bytes) -> None:
+        cycle = cast("HotCycle", self.cycle)
         cycle.response_complete = True
         if self.transport.is_closing():
             return
         close = b"" if cycle.keep_alive else b"connection: close\r\n"
         self.transport.write(
             b"HTTP/1.1 %b\r\ncontent-type: %b\r\ncontent-length: %d\r\n%b%b\r\n%b"
-            % (status, kind, len(body), close, self._default_headers(), body)
+            % (status, kind, len(body), close, _lines(self.server_state.default_headers), body)
         )
+        self.server_state.total_requests += 1
         if not cycle.keep_alive:
             self.transport.close()
-        self.on_response_complete()
+        elif self.pipeline or self.flow.read_paused:
+            self.on_response_complete()  # uvicorn goes on with what was queued behind
+        else:
+            self._idle_from_now()
 
-    def _default_headers(self) -> bytes:
-        """uvicorn's own headers (the date), put together once a second."""
-        return _lines(self.server_state.default_headers)
+    def _idle_from_now(self) -> None:
+        """uvicorn sets a timer a request; one a connection that looks at the time is enough."""
+        self._active_at = self.loop.time()
+        if self._idle_check is None:
+            self._idle_check = self.loop.call_later(self.timeout_keep_alive, self._check_idle)
+
+    def _check_idle(self) -> None:
+        idle_s = self.loop.time() - self._active_at
+        busy = self.cycle is not None and not self.cycle.response_complete
+        if not busy and self._between and idle_s >= self.timeout_keep_alive:
+            self.timeout_keep_alive_handler()
+            return
+        again_s = self.timeout_keep_alive if busy else self.timeout_keep_alive - idle_s
+        self._idle_check = self.loop.call_later(max(0.1, again_s), self._check_idle)
 
 
 _last: tuple[object, bytes] = (None, b"")
 
 
 def _lines(headers: list[tuple[bytes, bytes]]) -> bytes:
+    """uvicorn's own headers (the date), put together once a second."""
     global _last
     if _last[0] is not headers:
         _last = (headers, b"".join(b"%b: %b\r\n" % pair for pair in headers))
