@@ -10,21 +10,19 @@ from msgspec import Struct
 
 from tallybrook.accounts.keys import KeyRing
 from tallybrook.counters import delta
-from tallybrook.lake.consumer import LakeConsumer
 from tallybrook.ports.clock import Clock, system_clock
 from tallybrook.ports.counters.local import SqliteCounters
 from tallybrook.ports.failed.local import SqliteFailedRecords
 from tallybrook.ports.keys.local import SqliteKeys
-from tallybrook.ports.lake.local import LocalLake
 from tallybrook.ports.log import CommitEffects
 from tallybrook.ports.log.consumer import Consumer
 from tallybrook.ports.log.local import SqliteLog, SqliteLogReader
 from tallybrook.ports.log.local.events import SqliteEvents
 from tallybrook.ports.log.local.userindex import UserIndexer
+from tallybrook.ports.sql import Limits
 from tallybrook.ports.sql.local import LocalSqlEngine
 from tallybrook.records.reading import RecordReader, parse_types
 from tallybrook.settings import Settings
-from tallybrook.sql.connection import Limits
 
 EFFECTS = cast(
     "CommitEffects",
@@ -105,6 +103,10 @@ class Consumers(Struct):
 @contextmanager
 def open_consumers(data: Path) -> Iterator[Consumers]:
     """Everything that reads the log in the worker's process."""
+    # Here and not above: they load DuckDB, which the server's process has no use for.
+    from tallybrook.lake.consumer import LakeConsumer
+    from tallybrook.ports.lake.local import LocalLake
+
     path = log_path(data)
     reader, failed = SqliteLogReader(path), SqliteFailedRecords(path)
     store = LocalLake(data)

@@ -20,6 +20,7 @@ from tallybrook.lake.consumer import LakeConsumer
 from tallybrook.ports.lake.local import LocalLake
 from tallybrook.ports.log import Chunk
 from tallybrook.ports.sql import (
+    Limits,
     QueryMemoryError,
     QueryRefusedError,
     QueryRequest,
@@ -28,7 +29,6 @@ from tallybrook.ports.sql import (
     ScanLimitError,
 )
 from tallybrook.ports.sql.local import LocalSqlEngine
-from tallybrook.sql.connection import Limits
 
 MAY_1_2024_US = 1_714_521_600_000_000
 DAY_US = 86_400_000_000

@@ -151,6 +151,33 @@ def test_all_processes_killed_at_once_lose_nothing(tmp_path: Path) -> None:
             assert {s["series"]: s["count"] for s in series} == {"kept": 1}
 
 
+def test_query_children_hold_neither_the_lock_nor_the_port(tmp_path: Path) -> None:
+    """A reader that outlives its server for a moment never keeps a new serve from starting."""
+    with running_product(tmp_path) as product:
+        server = product.pids["server"]
+        (listener,) = listening(server)
+        children = wait_for(lambda: children_of(server), 20, "query children")
+        for pid in children:
+            held = open_files(pid)
+            assert listener not in held
+            assert not any(target.endswith("/lock") for target in held)
+
+
+def listening(pid: int) -> set[str]:
+    """The listening sockets of a process as /proc/PID/fd names them."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return {f"socket:[{row[9]}]" for row in rows if row[3] == "0A"} & open_files(pid)
+
+
+def open_files(pid: int) -> set[str]:
+    return {str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()}
+
+
+def children_of(pid: int) -> list[int]:
+    lists = [(task / "children").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    return [int(child) for text in lists for child in text.split()]
+
+
 def test_a_port_that_is_taken_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
     """And no process is left behind."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

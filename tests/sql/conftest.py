@@ -12,9 +12,8 @@ import pytest
 from tallybrook.lake.consumer import LakeConsumer
 from tallybrook.ports.lake.local import LocalLake
 from tallybrook.ports.log import Chunk
-from tallybrook.ports.sql import QueryRequest, QueryResult
+from tallybrook.ports.sql import Limits, QueryRequest, QueryResult
 from tallybrook.ports.sql.local import LocalSqlEngine
-from tallybrook.sql.connection import Limits
 
 DAY_US = 86_400_000_000
 MAY_1_2024_US = 1_714_521_600_000_000

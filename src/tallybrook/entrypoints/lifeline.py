@@ -4,8 +4,8 @@
 to a process: the supervisor opens it, its children inherit that same open file, and the lock is
 free only when the last of them is gone. So when the supervisor is killed while a server still
 finishes a commit, a new ``serve`` is refused until that server has ended, and then gets the
-directory at once. Children mark the descriptor as not inheritable, so that processes they start
-themselves (which only read) never keep the directory locked.
+directory at once. Children pass none of it on, so that processes they start themselves (which only
+read) never keep the directory or the port.
 
 **No orphans.** A child ends when its supervisor does, however that ended: the kernel sends it
 SIGKILL (Linux), and a thread of it reads a pipe whose other end only the supervisor holds (where
@@ -19,6 +19,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from tallybrook.errors import ConflictError
@@ -54,11 +55,9 @@ def tie_to_supervisor(data: Path) -> None:
 
     Without a supervisor (started by hand) the process takes the lock itself.
     """
-    lock_fd = os.environ.pop(LOCK_FD, "")
-    if lock_fd:
-        os.set_inheritable(int(lock_fd), False)
-    else:
+    if not os.environ.pop(LOCK_FD, ""):
         take_lock(data)
+    _pass_nothing_on()
     end_with_parent()
 
 
@@ -76,6 +75,14 @@ def die_with_parent() -> None:
     """Ask the kernel for SIGKILL when the thread that started this process ends (Linux only)."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def _pass_nothing_on() -> None:
+    """Lock, pipe and listening socket are for this process, not for those that it starts."""
+    for entry in Path("/dev/fd").iterdir():
+        with suppress(OSError):  # the listing's own descriptor is closed again by now
+            if int(entry.name) > 2:
+                os.set_inheritable(int(entry.name), False)
 
 
 def _watch(parent_fd: int) -> None:

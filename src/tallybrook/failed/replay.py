@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from tallybrook.errors import ConflictError
+from tallybrook.events.checks import require_json
 from tallybrook.events.model import Event
 from tallybrook.events.operations import read_operation
 from tallybrook.events.reading import absent, read_event
@@ -59,6 +60,7 @@ def _names_itself(body: bytes) -> bool:
 
 
 def _change(record: FailedRecord, body: bytes, records: RecordReader) -> RecordChange:
+    require_json(body)  # one document: what is put into the batch below stays one item of it
     record_type = record.source.removeprefix("records/")
     batch = b'{"records":[' + body + b"]}"
     (change,) = records.batch(record.account_id, record_type, batch)

@@ -3,7 +3,10 @@
 from typing import Any
 
 import duckdb
-from msgspec import Struct
+
+from tallybrook.ports.sql import Limits
+
+__all__ = ["Limits", "lock", "open_connection"]
 
 _SCALAR = """
 CREATE MACRO tb_json_scalar(document, path) AS
@@ -13,13 +16,6 @@ CASE WHEN TRY(json_extract_string(document, path))[1] IN ('{', '[')
 """
 """One parse of the document for ordinary values; the type is asked only where it matters. TRY is
 around each call: the engine may move a shared expression out of a TRY around the whole."""
-
-
-class Limits(Struct, frozen=True):
-    """``memory_bytes`` is what DuckDB may use; the process is watched from outside besides."""
-
-    memory_bytes: int = 1 << 30
-    threads: int = 2
 
 
 def open_connection(limits: Limits) -> duckdb.DuckDBPyConnection:

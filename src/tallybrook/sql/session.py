@@ -15,13 +15,14 @@ from tallybrook.ports.lake import DataFile, LakeReader, Snapshot
 from tallybrook.ports.log import LogReader
 from tallybrook.ports.sql import (
     MAX_ROWS,
+    Limits,
     QueryMetadata,
     QueryRequest,
     ResultColumn,
     ScanLimitError,
 )
 from tallybrook.sql import price, tail
-from tallybrook.sql.connection import Limits, lock, open_connection
+from tallybrook.sql.connection import lock, open_connection
 from tallybrook.sql.guard import Scan, Statement, guard
 from tallybrook.sql.pruning import Bound
 from tallybrook.sql.values import Cells, type_name

@@ -36,6 +36,13 @@ DEFAULT_MAX_ROWS = 10_000
 MAX_ROWS = 1_000_000
 
 
+class Limits(Struct, frozen=True):
+    """What one running query may use. The process that runs it is watched from outside besides."""
+
+    memory_bytes: int = 1 << 30
+    threads: int = 2
+
+
 class QueryRequest(Struct, kw_only=True):
     """One question. ``timeout_s`` is capped at ``MAX_TIMEOUT_S``, ``max_rows`` at ``MAX_ROWS``.
 

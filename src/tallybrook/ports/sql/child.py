@@ -18,8 +18,7 @@ import duckdb
 from tallybrook.errors import RetryableError, TallybrookError
 from tallybrook.ports.lake.local import LocalLakeReader
 from tallybrook.ports.log.local import SqliteLogReader
-from tallybrook.ports.sql import QueryRequest, ResultColumn, frames
-from tallybrook.sql.connection import Limits
+from tallybrook.ports.sql import Limits, QueryRequest, ResultColumn, frames
 from tallybrook.sql.session import Session, public_message
 
 

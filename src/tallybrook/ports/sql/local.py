@@ -12,13 +12,13 @@ from tallybrook.ports.lake import ACCOUNT_ID
 from tallybrook.ports.sql import (
     MAX_ROWS,
     MAX_TIMEOUT_S,
+    Limits,
     QueryRefusedError,
     QueryRequest,
     QueryResult,
     QueryTimeoutError,
     process,
 )
-from tallybrook.sql.connection import Limits
 
 
 class LocalSqlEngine:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tallybrook.errors import RetryableError, StorageError, TallybrookError
 from tallybrook.ports.sql import (
+    Limits,
     QueryFailedError,
     QueryMemoryError,
     QueryMetadata,
@@ -19,7 +20,6 @@ from tallybrook.ports.sql import (
     ScanLimitError,
     frames,
 )
-from tallybrook.sql.connection import Limits
 
 START_TIMEOUT_S = 30.0
 WATCH_S = 0.1

@@ -1,0 +1,28 @@
+"""The benchmarks by name, in the order of the table."""
+
+from bench.row import Benchmark
+from bench.rows.batches import batch
+from bench.rows.fixed_rate import fixed_rate, memory
+from bench.rows.growth import growth, ids
+from bench.rows.pushed import fanout, pushed
+from bench.rows.querying import cards, sql
+from bench.rows.recounting import recounting
+from bench.rows.rivals import runlight
+from bench.rows.scans import scans
+from bench.rows.single import single
+
+BENCHMARKS: dict[str, Benchmark] = {
+    "single": single,
+    "runlight": runlight,
+    "fixed-rate": fixed_rate,
+    "batch": batch,
+    "scans": scans,
+    "pushed": pushed,
+    "fanout": fanout,
+    "recount": recounting,
+    "sql": sql,
+    "cards": cards,
+    "memory": memory,
+    "growth": growth,
+    "ids": ids,
+}
