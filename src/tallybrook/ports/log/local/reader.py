@@ -9,6 +9,10 @@ from tallybrook.ports.log import Chunk, Topic
 from tallybrook.ports.log.local.schema import open_reader
 
 
+MAX_READ_BYTES = 64 << 20
+"""What one call of ``chunks`` gives at most, unless a single chunk is larger."""
+
+
 class Readers:
     """One read-only connection a thread over one SQLite file."""
 
@@ -51,7 +55,7 @@ class SqliteLogReader:
 
     def chunks(self, topic: Topic, after_seq: int, max_entries: int = 10_000) -> list[Chunk]:
         found: list[Chunk] = []
-        entries = 0
+        entries = held_bytes = 0
         rows = self._readers.get().execute(
             "SELECT first_seq, count, ingested_at, body FROM chunks"
             " WHERE first_seq > ? AND topic = ? ORDER BY first_seq",
@@ -61,7 +65,8 @@ class SqliteLogReader:
             if first + count - 1 <= after_seq:
                 continue
             entries += count
-            if found and entries > max_entries:
+            held_bytes += len(body)
+            if found and (entries > max_entries or held_bytes > MAX_READ_BYTES):
                 break
             found.append(Chunk(first, count, ingested_at, body))
         rows.close()
