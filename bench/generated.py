@@ -28,7 +28,8 @@ COPY (
         NULL::VARCHAR AS anonymous_id,
         'session-' || (hash(i // 6, {number}) % 900000) AS session_id,
         '{{"device":"' || ['mobile', 'desktop', 'tablet'][1 + (hash(i) % 3)::BIGINT]
-            || '","industry":"' || ['tech', 'retail', 'health', 'public'][1 + (hash(i + 1) % 4)::BIGINT]
+            || '","industry":"'
+            || ['tech', 'retail', 'health', 'public'][1 + (hash(i + 1) % 4)::BIGINT]
             || '","completion_time":' || (60 + hash(i + 2) % 2000) || '}}' AS properties,
         NULL::VARCHAR AS context,
         ({number} * {rows} + i + 1)::BIGINT AS seq

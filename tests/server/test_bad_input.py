@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.server.running import Account, Running, assert_problem, event
@@ -31,9 +32,8 @@ def test_broken_json_is_400(account: Account, method: str, path: str) -> None:
     """Every ``n_`` document as the whole body: 400 as a problem document, or 413 for its size."""
     for name, body in files("n_"):
         reply = account.http.request(method, path, content=body, headers=JSON)
-        assert reply.status_code == (413 if len(body) > 32_768 and reply.status_code == 413 else 400), (
-            name, reply.text,
-        )  # fmt: skip
+        accepted = (400, 413) if len(body) > 32_768 else (400,)
+        assert reply.status_code in accepted, (name, reply.text)
         assert_problem(reply, reply.status_code)
     assert account.http.get("/health").status_code == 200
 
@@ -164,8 +164,11 @@ def test_hostile_bodies(account: Account, name: str) -> None:
     body = HOSTILE[name]
     for method, path in BODIES:
         reply = account.http.request(method, path, content=body, headers=JSON)
-        assert reply.status_code in (400, 413, 422), (path, reply.text)
-        assert_problem(reply, reply.status_code)
+        if reply.status_code == 202:
+            assert (reply.json()["accepted"], reply.json()["rejected"]) == (0, 1)
+        else:
+            assert reply.status_code in (400, 413, 422), (path, reply.text)
+            assert_problem(reply, reply.status_code)
     reply = account.http.post("/events/batch", content=body, headers=NDJSON)
     assert reply.status_code in (202, 413), reply.text
     if reply.status_code == 202:
@@ -181,21 +184,20 @@ def test_odd_bodies_that_are_fine(account: Account, name: str) -> None:
     assert reply.status_code == 202, reply.text
     found = account.http.get(f"/events/{reply.json()['event_id']}")
     assert found.status_code == 200
-    json.loads(found.content)
+    user = json.loads(found.content, parse_int=str)["user_id"]
     batched = b'{"events":[' + body + b"," + body + b"]}"
     assert account.http.post("/events/batch", content=batched, headers=JSON).json()["accepted"] == 2
-    user = found.json()["user_id"]
     found = account.http.get(f"/users/{user.replace(chr(0), '%00')}/events")
-    assert len(found.json()["events"]) == 3
+    assert len(json.loads(found.content, parse_int=str)["events"]) == 3
     rows = account.http.post("/query", json={"sql": "SELECT * FROM events", "full_scan": True})
     assert rows.status_code == 200, rows.text
-    assert len(rows.json()["rows"]) == 3
+    assert len(json.loads(rows.content, parse_int=str)["rows"]) == 3
 
 
 @pytest.mark.parametrize(
     "headers",
     [
-        {}, {"Authorization": ""}, {"Authorization": "Bearer"}, 
+        {}, {"Authorization": ""}, {"Authorization": "Bearer"},
         {"Authorization": "Bearer nope"}, {"Authorization": "Basic !!!"},
         {"Authorization": "Basic bm9wZTo="}, {"Authorization": "Digest x"}, {"X-API-Key": ""},
         {"X-API-Key": "nope"}, {"X-API-Key": "tb_00000000_" + "0" * 40},
@@ -205,8 +207,6 @@ def test_odd_bodies_that_are_fine(account: Account, name: str) -> None:
 )  # fmt: skip
 def test_missing_and_unknown_keys(server: Running, headers: dict[str, Any]) -> None:
     """401 as a problem document, on the quick way and on every other."""
-    import httpx
-
     with httpx.Client(base_url=server.url, headers=headers, trust_env=False) as client:
         for method, path in [*BODIES, ("GET", "/series"), ("GET", "/live"), ("GET", "/failed")]:
             body = {"json": event()} if method != "GET" else {}

@@ -16,7 +16,9 @@ NDJSON = {"content-type": "application/x-ndjson"}
 
 def post(account: Account, path: str, body: bytes, **headers: str) -> Any:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return account.http.post(path, content=body, headers={"content-type": "application/json"} | named)
+    return account.http.post(
+        path, content=body, headers={"content-type": "application/json"} | named
+    )
 
 
 def lines(*items: Any) -> bytes:
@@ -166,9 +168,7 @@ def test_several_members(account: Account, pack: Callable[[bytes], bytes]) -> No
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress], ids=["gzip", "zstd"])
-def test_truncated_bodies_store_nothing(
-    account: Account, pack: Callable[[bytes], bytes]
-) -> None:
+def test_truncated_bodies_store_nothing(account: Account, pack: Callable[[bytes], bytes]) -> None:
     """A body that is cut short anywhere is refused whole, not half read."""
     packed = pack(lines(*(event("cut", event_id=f"{i}") for i in range(200))))
     name = "gzip" if pack is gzip.compress else "zstd"

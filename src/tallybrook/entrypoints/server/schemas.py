@@ -17,10 +17,9 @@ TEXT: Schema = {"type": "string"}
 SHORT: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT}
 OPTIONAL: Schema = {"type": ["string", "null"], "minLength": 1, "maxLength": MAX_TEXT}
 OBJECT: Schema = {"type": ["object", "null"]}
-IDENTIFIER: Schema = {**SHORT, "pattern": r"^[A-Za-z0-9._:@ -]+$"}
+IDENTIFIER: Schema = SHORT
 INSTANT: Schema = {
-    "type": ["string", "null"],
-    "format": "date-time",
+    "anyOf": [{"type": "string", "format": "date-time", "minLength": 10}, {"type": "null"}],
     "description": "RFC 3339, or a common ISO 8601 variant; UTC where no offset is given",
 }
 INSTANT_OR_DATE: Schema = {
@@ -111,8 +110,8 @@ RECORDS: Schema = {
 QUERY: Schema = {
     "type": "object",
     "anyOf": [
-        {"required": ["sql"], "properties": {"sql": {"type": "string"}}},
-        {"required": ["query"], "properties": {"query": {"type": "string"}}},
+        {"required": ["sql"], "properties": {"sql": {"type": "string", "minLength": 1}}},
+        {"required": ["query"], "properties": {"query": {"type": "string", "minLength": 1}}},
     ],
     "properties": {
         "sql": {"type": ["string", "null"]},

@@ -19,7 +19,7 @@ from tallybrook.ports.log.local.reader import Readers
 
 _CORRECT = """
 INSERT INTO counters (account_id, kind, series, minutes, start_s, count, created_at, updated_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET count = count + excluded.count, updated_at = excluded.updated_at
     WHERE excluded.count <> 0
 """
@@ -138,7 +138,7 @@ class SqliteCounters:
             try:
                 connection.execute("PRAGMA synchronous=FULL")
                 connection.execute("BEGIN IMMEDIATE")
-                rows = [(*key, change, now_us) for key, change in changes.items()]
+                rows = [(*key, change, now_us, now_us) for key, change in changes.items()]
                 connection.executemany(_CORRECT, rows)
                 connection.execute("COMMIT")
             finally:

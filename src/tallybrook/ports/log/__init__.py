@@ -208,6 +208,6 @@ class LogReader(Protocol):
     def chunks(self, topic: Topic, after_seq: int, max_entries: int = 10_000) -> list[Chunk]:
         """Whole chunks holding entries past ``after_seq``, oldest first, at least one if any.
 
-        Stops before ``max_entries``, or what a backend holds in memory at once, would be passed. A position that is always set to a chunk's
-        ``last_seq`` never sees an entry twice.
+        Stops before ``max_entries``, or what a backend holds in memory at once, would be passed.
+        A position that is always set to a chunk's ``last_seq`` never sees an entry twice.
         """

@@ -8,7 +8,6 @@ from tallybrook.errors import StorageError
 from tallybrook.ports.log import Chunk, Topic
 from tallybrook.ports.log.local.schema import open_reader
 
-
 MAX_READ_BYTES = 64 << 20
 """What one call of ``chunks`` gives at most, unless a single chunk is larger."""
 

@@ -7,7 +7,7 @@ from tallybrook.ports.log import CounterKey, FailedRecord, FailedStatus, RecordC
 
 _COUNT = """
 INSERT INTO counters (account_id, kind, series, minutes, start_s, count, created_at, updated_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET count = count + excluded.count, updated_at = excluded.updated_at
 """
 _PUT = """
@@ -32,7 +32,7 @@ class SqliteTransaction:
         self.counted: dict[CounterKey, int] = {}
 
     def add_counts(self, deltas: Mapping[CounterKey, int], now_us: int) -> None:
-        rows = [(*key, change, now_us) for key, change in deltas.items()]
+        rows = [(*key, change, now_us, now_us) for key, change in deltas.items()]
         self._connection.executemany(_COUNT, rows)
         for key, change in deltas.items():
             self.counted[key] = self.counted.get(key, 0) + change
