@@ -411,7 +411,7 @@ def test_children_end_with_their_parent(data: Data, tmp_path: Path) -> None:
     owner.kill()
     owner.wait()
     owner.stdout.close()
-    assert len(pids) == 2
+    assert len(pids) == 1
     until(lambda: not any(map(running, pids)))
 
 

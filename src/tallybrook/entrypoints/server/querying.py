@@ -143,7 +143,7 @@ def _request(body: bytes, call: Call) -> QueryRequest:
         asked = _QUERY.decode(body)
     except msgspec.MsgspecError as error:
         raise InvalidError("the query cannot be read", [FieldError("", str(error))]) from None
-    sql = asked.sql if asked.sql is not None else asked.query
+    sql = asked.sql or asked.query
     if not sql or not sql.strip():
         raise InvalidError.of("/sql", "is required")
     settings = call.context.settings

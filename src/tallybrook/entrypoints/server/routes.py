@@ -88,12 +88,12 @@ ROUTES: tuple[Route, ...] = (
         method="PUT", path="/records/{type}/{id}", handler=recording.put_record,
         summary="Create or replace a record", tag="Records", scope="write",
         path_schemas=_RECORD, body={_JSON: s.RECORD}, reply=recording.RecordReply,
-        errors=_COLLECT_ERRORS,
+        errors=(404, *_COLLECT_ERRORS),
     ),
     Route(
         method="DELETE", path="/records/{type}/{id}", handler=recording.delete_record,
         summary="Delete a record", tag="Records", scope="write", path_schemas=_RECORD,
-        reply=recording.RecordReply, errors=(422,),
+        reply=recording.RecordReply, errors=(404, 422),
     ),
     Route(
         method="POST", path="/records/{type}", handler=recording.post_records,
@@ -109,7 +109,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         method="GET", path="/users/{id}/events", handler=reads.user_events,
         summary="A user's events, newest first", tag="Reading", scope="read",
-        path_schemas={"id": s.IDENTIFIER}, reply=reads.UserEvents, errors=(422,),
+        path_schemas={"id": s.NAME}, reply=reads.UserEvents, errors=(404, 422),
         query=(
             Param("limit", s.LIMIT, "How many at most"),
             Param("cursor", s.CURSOR, "`next_cursor` of the page before"),
@@ -128,14 +128,14 @@ ROUTES: tuple[Route, ...] = (
     Route(
         method="GET", path="/aggregations/{series}", handler=reads.aggregations,
         summary="Stored buckets of one size", tag="Reading", scope="read",
-        path_schemas={"series": s.SERIES}, reply=reads.Aggregations, errors=(422,),
+        path_schemas={"series": s.SERIES}, reply=reads.Aggregations, errors=(404, 422),
         query=(*_RANGE, Param("minutes", s.MINUTES, "Size of the buckets"), _AS_OF),
     ),
     Route(
         method="GET", path="/counts/{series}", handler=reads.counts,
         summary="How many in a range, from the largest buckets that fit", tag="Reading",
         scope="read", path_schemas={"series": s.SERIES}, query=_RANGE,
-        reply=RangeCount, errors=(422,),
+        reply=RangeCount, errors=(404, 422),
     ),
     Route(
         method="GET", path="/analytics", handler=querying.analytics,

@@ -25,7 +25,8 @@ INSTANT: Schema = {
 INSTANT_OR_DATE: Schema = {
     "anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]
 }
-SERIES: Schema = {**IDENTIFIER, "description": "A record type or an event type"}
+NAME: Schema = {"type": "string", "minLength": 1}
+SERIES: Schema = {**NAME, "description": "A record type or an event type"}
 MINUTES: Schema = {"type": "integer", "enum": list(SIZES), "default": 1}
 LIMIT: Schema = {"type": "integer", "minimum": 1, "maximum": 1000, "default": 50}
 CURSOR: Schema = {"type": "string", "description": "Opaque; only what was given out is accepted"}
@@ -120,8 +121,12 @@ QUERY: Schema = {
             "type": "object",
             "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
         },
-        "max_scanned_bytes": {"type": ["integer", "null"], "minimum": 1, "maximum": 1 << 40},
-        "timeout_s": {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 300},
+        "max_scanned_bytes": {"type": ["integer", "null"], "minimum": 1, "maximum": (1 << 53) - 1},
+        "timeout_s": {
+            "type": ["number", "null"],
+            "exclusiveMinimum": 0,
+            "exclusiveMaximum": 1 << 53,
+        },
         "limit": {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_ROWS},
         "full_scan": {"type": "boolean"},
         "dry_run": {"type": "boolean"},

@@ -38,15 +38,17 @@ class LocalSqlEngine:
     ) -> None:
         self._data_dir, self._limits = data_dir, limits or Limits()
         self._children, self._max_waiting = children, max_waiting
-        self._slots: asyncio.Queue[process.Child | None] = asyncio.Queue()
+        self._slots: asyncio.LifoQueue[process.Child | None] = asyncio.LifoQueue()
         self._waiting = 0
         self._live: set[process.Child] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
     async def start(self) -> None:
-        for child in await asyncio.gather(*(self._start() for _ in range(self._children))):
-            self._slots.put_nowait(child)
+        # One is kept warm; the others' slots lie below it and start when there is use for them.
+        for _ in range(self._children - 1):
+            self._slots.put_nowait(None)
+        self._slots.put_nowait(await self._start())
 
     async def run(self, request: QueryRequest) -> QueryResult:
         request = _checked(request)
