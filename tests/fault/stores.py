@@ -4,7 +4,7 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ import duckdb
 from tests.fault.ledger import Ledger, Record
 
 SIZES = (1, 5, 15, 60)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Counted = Counter[tuple[str, str, int, int]]
 """(kind, series, minutes, start in seconds) to a count."""
 
@@ -26,11 +27,8 @@ class Entry(NamedTuple):
 
 
 def instant_us(text: str) -> int:
-    """Microseconds since the epoch of an RFC 3339 text with milliseconds."""
-    whole = datetime.fromisoformat(text)
-    return (whole - datetime(1970, 1, 1, tzinfo=UTC)).seconds * 1_000_000 + (
-        (whole - datetime(1970, 1, 1, tzinfo=UTC)).days * 86_400_000_000 + whole.microsecond
-    )
+    """Microseconds since the epoch of an RFC 3339 text."""
+    return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)
 
 
 def read_log(data: Path) -> list[Entry]:

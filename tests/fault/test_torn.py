@@ -110,7 +110,7 @@ def test_files_that_nobody_named_do_no_harm(tmp_path: Path) -> None:
 
 
 def leave_strays(data: Path) -> Iterator[Path]:
-    """Half of a data file beside it, temporary files, and a segment that was merged already."""
+    """Half of a data file and a whole one that no commit named, and temporary files."""
     with sqlite3.connect(data / "lake" / "catalog.db") as catalog:
         (known,) = catalog.execute("SELECT path FROM files LIMIT 1").fetchone()
     whole = (data / "lake" / known).read_bytes()

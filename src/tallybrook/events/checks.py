@@ -9,6 +9,7 @@ from tallybrook.events.model import MAX_DEPTH, MAX_EVENT_BYTES, MAX_TEXT
 _ANY_JSON = msgspec.json.Decoder(Raw)
 _OPENERS, _CLOSERS = frozenset(b"[{"), frozenset(b"]}")
 _OBJECT = 0x7B
+_SHORT = 2 * MAX_DEPTH
 
 
 def require_utf8(body: bytes) -> None:
@@ -58,7 +59,7 @@ def plain_object(raw: Raw) -> bool:
     """Whether ``object_fault`` finds nothing and the text is one line, told without counting."""
     value = bytes(raw)
     # An opener and a closer a level: a text this short cannot be too deep.
-    return value[:1] == b"{" and len(value) <= 2 * MAX_DEPTH and b"\n" not in value
+    return len(value) <= _SHORT and value[0] == _OBJECT and b"\n" not in value
 
 
 def object_fault(raw: Raw) -> str | None:
