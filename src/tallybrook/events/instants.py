@@ -93,9 +93,13 @@ def fast_instant(text: str) -> int | None:
 def _quick(text: str) -> int | None:
     """The next best: ``datetime.fromisoformat`` reads more than we accept (week dates, any
     separator) and less (``z``, year 1 with an offset), so it only sees the one common shape."""
-    if not (
-        len(text) >= 20 and text[4:17:3] == "--T::" and (text[-1] == "Z" or text[-6:] == "+00:00")
-    ):
+    common = (
+        20 <= len(text) <= 32
+        and text[4:17:3] == "--T::"
+        and (text[-1] == "Z" or text[-6:] == "+00:00")
+        and (text[19] in "Z+" or text[20].isdigit())
+    )
+    if not common:
         return parse_instant(text)
     try:
         gap = datetime.fromisoformat(text) - _EPOCH
