@@ -57,7 +57,7 @@ def _serving(python: Path, scratch: Path) -> Iterator[Rival]:
         [
             *(str(python), "-m", "uvicorn", "runlight_app:app", "--app-dir", app_dir),
             *("--port", str(port), "--loop", "uvloop", "--http", "httptools"),
-            *("--no-access-log", "--log-level", "error"),
+            *("--no-access-log", "--no-proxy-headers", "--log-level", "error"),
         ],
         env=os.environ | {"BENCH_RUNLIGHT_DB": str(scratch / "runlight.db")},
         stdin=subprocess.DEVNULL,

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -57,8 +58,6 @@ def test_a_users_events_newest_first(account: Account) -> None:
 def test_users_of_any_name(account: Account, user: str) -> None:
     """Any text that can be an id can be asked for."""
     account.send(event(user=user, event_id="1"))
-    from urllib.parse import quote
-
     found = account.get(f"/users/{quote(user, safe='')}/events")
     assert [e["user_id"] for e in found["events"]] == [user]
 
@@ -67,15 +66,13 @@ def test_users_of_any_name(account: Account, user: str) -> None:
 def test_series_of_any_name(account: Account, name: str) -> None:
     """An event type of any text has its counters read by its name."""
     account.send(event(name, timestamp="2024-01-19T14:37:23Z"))
-    from urllib.parse import quote
-
     asked = f"event:{name}" if name.startswith("event:") else name
     found = account.get(f"/counts/{quote(asked, safe='')}", start="2024-01-19", end="2024-01-19")
     assert found["count"] == 1
 
 
 def test_cursors_hold_under_inserts(account: Account) -> None:
-    """While newer events of the user come in, a walk through the pages sees exactly the old ones."""
+    """While newer events come in, a walk through the pages sees exactly the old ones."""
     account.send(*(event(event_id=f"old{i:03}", timestamp="2024-01-01") for i in range(120)))
     stop = threading.Event()
     failures: list[Any] = []
@@ -127,7 +124,8 @@ def test_an_unknown_event(account: Account) -> None:
 
 RANGES = [
     ("2024-01-01", "2024-01-14"), ("2023-12-25", "2024-02-10"), ("2024-01-31", "2024-02-01"),
-    ("2023-12-31T22:30:00Z", "2024-01-01T03:45:00Z"), ("2024-01-10T10:10:00Z", "2024-01-10T18:20:00Z"),
+    ("2023-12-31T22:30:00Z", "2024-01-01T03:45:00Z"),
+    ("2024-01-10T10:10:00Z", "2024-01-10T18:20:00Z"),
 ]  # fmt: skip
 
 
@@ -135,8 +133,8 @@ RANGES = [
 @pytest.mark.parametrize("span", RANGES, ids=lambda span: "..".join(span))
 def test_counters_say_what_a_scan_says(history: Account, group: str, span: tuple[str, str]) -> None:
     """The same series by counters and by a scan, point by point, for every length of period."""
-    if group in ("1m", "5m") and span[0] < "2023-12-26":
-        pytest.skip("more periods than are answered")
+    if group == "1m" and span[0] in ("2023-12-25", "2024-01-01"):
+        span = (span[0], span[0])  # more would be more periods than are answered
     asked = {"metric": "page_views", "start": span[0], "end": span[1], "group_by": group}
     counted = history.get("/analytics", **asked)
     scanned = history.get("/analytics", **asked, event_type="page_view")
@@ -339,7 +337,7 @@ def test_records_over_http(account: Account) -> None:
     put = account.http.put("/records/items/c", json={"createdAt": "soon"})
     assert put.json()["skipped"] == "invalid_timestamp"
     batch = account.http.post("/records/items", json={"records": [
-        {"op": "put", "id": "d", "updatedAt": "2024-01-19T16:00:00Z"}, {"op": "delete", "id": "a/b"},
+        {"id": "d", "updatedAt": "2024-01-19T16:00:00Z"}, {"op": "delete", "id": "a/b"},
         {"op": "burn", "id": "x"}, {"op": "delete", "id": "nope"},
     ]})  # fmt: skip
     told = batch.json()

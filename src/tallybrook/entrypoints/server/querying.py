@@ -63,12 +63,12 @@ _QUERY = msgspec.json.Decoder(QueryIn)
 async def analytics(call: Call) -> Response:
     context = call.context
     now = context.clock()
-    totals = await context.read(context.stores.counters.series, call.account_id)
+    names = await context.read(context.stores.counters.names, call.account_id)
     asked = plan(
         call.query,
         *params.span(call.query),
         now,
-        {total.series for total in totals},
+        {name for _, name in names},
     )
     kind: Kind = "event"
     if asked.event_type is not None:

@@ -61,8 +61,11 @@ class Counters(Protocol):
     ) -> dict[tuple[Kind, str, int], int]:
         """Counts by (kind, series, start) of all series of the account, zeros left out."""
 
+    def names(self, account_id: str) -> list[tuple[Kind, str]]:
+        """Kind and name of every series that was ever counted; quick however long its history."""
+
     def series(self, account_id: str) -> list[SeriesTotal]:
-        """Every series that was ever counted, by kind and name."""
+        """The same with totals, which are added up: as slow as the history is long."""
 
     def at_once(self) -> AbstractContextManager[None]:
         """Reads of this thread inside the context all see one commit; may be nested."""

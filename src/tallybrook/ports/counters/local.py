@@ -58,13 +58,28 @@ class SqliteCounters:
     def sums(
         self, account_id: str, minutes: int, start_s: int, end_s: int
     ) -> dict[tuple[Kind, str, int], int]:
-        names = self._names(account_id)
+        names = self.names(account_id)
         sums: dict[tuple[Kind, str, int], int] = {}
         for kind, series in names:
             for row in self.rows(account_id, kind, series, minutes, start_s, end_s):
                 if row.count:
                     sums[kind, series, row.start_s] = row.count
         return sums
+
+    def names(self, account_id: str) -> list[tuple[Kind, str]]:
+        # Skips through the key: costs a look-up a series, however many rows it has.
+        names: list[tuple[Kind, str]] = []
+        kind, series = "", ""
+        while True:
+            row = self._readers.all(
+                "SELECT kind, series FROM counters WHERE account_id = ? AND minutes = 60"
+                " AND (kind, series) > (?, ?) ORDER BY kind, series LIMIT 1",
+                (account_id, kind, series),
+            )
+            if not row:
+                return names
+            kind, series = str(row[0][0]), str(row[0][1])
+            names.append((cast("Kind", kind), series))
 
     def series(self, account_id: str) -> list[SeriesTotal]:
         found = self._readers.all(
@@ -148,21 +163,6 @@ class SqliteCounters:
 
     def close(self) -> None:
         self._readers.close()
-
-    def _names(self, account_id: str) -> list[tuple[Kind, str]]:
-        """Kinds and series of an account by skipping through the key, not by reading rows."""
-        names: list[tuple[Kind, str]] = []
-        kind, series = "", ""
-        while True:
-            row = self._readers.all(
-                "SELECT kind, series FROM counters WHERE account_id = ? AND minutes = 60"
-                " AND (kind, series) > (?, ?) ORDER BY kind, series LIMIT 1",
-                (account_id, kind, series),
-            )
-            if not row:
-                return names
-            kind, series = str(row[0][0]), str(row[0][1])
-            names.append((cast("Kind", kind), series))
 
 
 def _flushed(gathered: dict[tuple[str, str], "array[int]"]) -> Iterator[Instants]:
