@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -60,8 +60,8 @@ class Account:
 class Running:
     """A started server."""
 
-    def __init__(self, server: Server, port: int, data: Path) -> None:
-        self.server, self.port, self.data = server, port, data
+    def __init__(self, server: Server, port: int, data: Path, stop: Callable[[], None]) -> None:
+        self.server, self.port, self.data, self.stop = server, port, data, stop
         self.url = f"http://127.0.0.1:{port}"
 
     @property
@@ -101,16 +101,19 @@ def serving(data: Path, **settings: Any) -> Iterator[Running]:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(running.serve(sockets=[listening]))
 
+    def stop() -> None:
+        running.should_exit = True
+        thread.join(30)
+        assert not thread.is_alive()
+
     thread = threading.Thread(target=run, name="server")
     thread.start()
     try:
         wait_for(lambda: running.started or not thread.is_alive(), 40, "the server's start")
         assert running.started
-        yield Running(server, listening.getsockname()[1], data)
+        yield Running(server, listening.getsockname()[1], data, stop)
     finally:
-        running.should_exit = True
-        thread.join(30)
-        assert not thread.is_alive()
+        stop()
 
 
 def event(event_type: str = "view", user: str = "u1", **fields: Any) -> dict[str, Any]:

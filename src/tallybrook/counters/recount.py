@@ -50,9 +50,13 @@ def tally(
     ``hours`` are hour numbers (``instant // 1 h``); None means every hour that has an instant.
     Raises ``CrossCheckError``.
     """
-    touched = instants_us // HOUR_US
-    window = np.unique(touched) if hours is None else np.unique(np.fromiter(hours, np.int64))
-    inside = instants_us if hours is None else instants_us[np.isin(touched, window)]
+    ordered = np.sort(instants_us)
+    touched = ordered // HOUR_US
+    if hours is None:
+        window, inside = _distinct(touched)[0], ordered
+    else:
+        window = np.unique(np.fromiter(hours, np.int64))
+        inside = ordered[np.isin(touched, window)]
     counts: dict[tuple[int, int], int] = {}
     for minutes in SIZES:
         counts.update(_zeros(window, minutes))
@@ -75,10 +79,17 @@ def _zeros(hours: NDArray[np.int64], minutes: int) -> Iterator[tuple[tuple[int, 
     return (((minutes, start), 0) for start in starts.tolist())
 
 
-def _counted(instants_us: NDArray[np.int64], minutes: int) -> Iterator[tuple[tuple[int, int], int]]:
-    numbers, counts = np.unique(instants_us // (60_000_000 * minutes), return_counts=True)
+def _counted(ordered_us: NDArray[np.int64], minutes: int) -> Iterator[tuple[tuple[int, int], int]]:
+    numbers, counts = _distinct(ordered_us // (60_000_000 * minutes))
     starts = (numbers * (60 * minutes)).tolist()
     return (((minutes, s), n) for s, n in zip(starts, counts.tolist(), strict=True))
+
+
+def _distinct(ordered: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The distinct numbers of a sorted array and how often each stands there. The order of
+    instants is that of their buckets at every size, so one sort serves them all."""
+    starts = np.flatnonzero(np.diff(ordered, prepend=ordered[:1] - 1))
+    return ordered[starts], np.diff(starts, append=len(ordered))
 
 
 def require_agreement(result: Tally) -> None:

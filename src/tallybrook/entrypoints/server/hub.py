@@ -19,7 +19,7 @@ from tallybrook.ports.log import Commit, CounterKey, FailedRecord, Kind
 
 LiveTopic = Literal["metrics", "failed"]
 TOPICS: tuple[LiveTopic, ...] = ("metrics", "failed")
-TICK_S = 0.1
+TICK_S = 0.04
 REMEMBERED = 600
 MAX_QUEUED = 256
 SHOWN_S = 2 * 3600

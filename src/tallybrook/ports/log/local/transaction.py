@@ -5,11 +5,19 @@ from collections.abc import Iterable, Mapping
 
 from tallybrook.ports.log import CounterKey, FailedRecord, FailedStatus, RecordChange, StoredRecord
 
-_COUNT = """
-INSERT INTO counters (account_id, kind, series, minutes, start_s, count, created_at, updated_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET count = count + excluded.count, updated_at = excluded.updated_at
-"""
+_ROW = "(?, ?, ?, ?, ?, ?, ?, ?)"
+_COUNTS = [
+    (
+        rows,
+        "INSERT INTO counters"
+        " (account_id, kind, series, minutes, start_s, count, created_at, updated_at)"
+        f" VALUES {', '.join([_ROW] * rows)} ON CONFLICT DO UPDATE"
+        " SET count = count + excluded.count, updated_at = excluded.updated_at",
+    )
+    for rows in (64, 16, 4, 1)
+]
+"""Statements for so many buckets at once, the largest first. Each call into SQLite gives the
+interpreter away and has to get it back from a busy event loop, so a commit makes few of them."""
 _PUT = """
 INSERT INTO records (account_id, record_type, record_id, instant_us, skipped, body, seq)
 VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -33,7 +41,12 @@ class SqliteTransaction:
 
     def add_counts(self, deltas: Mapping[CounterKey, int], now_us: int) -> None:
         rows = [(*key, change, now_us, now_us) for key, change in deltas.items()]
-        self._connection.executemany(_COUNT, rows)
+        at = 0
+        for size, statement in _COUNTS:
+            while len(rows) - at >= size:
+                values = [value for row in rows[at : at + size] for value in row]
+                self._connection.execute(statement, values)
+                at += size
         for key, change in deltas.items():
             self.counted[key] = self.counted.get(key, 0) + change
 

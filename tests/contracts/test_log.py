@@ -1,0 +1,350 @@
+"""What every log promises: the words of ``tallybrook.ports.log``, one after another."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from queue import Queue
+from typing import Any
+
+import pytest
+
+from tallybrook.errors import BacklogFullError, InvalidError, StorageError, TallybrookError
+from tallybrook.failed.keeping import failed_record
+from tallybrook.ports.failed.local import SqliteFailedRecords
+from tallybrook.ports.log import Commit, Log, LogReader, Receipt, Topic, Write
+from tests.contracts.logs import BACKENDS, NOW_US, Backend, event, put
+from tests.support import wait_for
+
+Opened = Callable[..., Log]
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
+    return BACKENDS[request.param](tmp_path)
+
+
+@pytest.fixture
+def opened(backend: Backend) -> Iterator[Opened]:
+    """Open the log, closing the one before; the last is closed at the end."""
+    current: list[Log] = []
+
+    def open_(**options: Any) -> Log:
+        while current:
+            current.pop().close()
+        current.append(backend.open(**options))
+        return current[-1]
+
+    yield open_
+    for log in current:
+        log.close()
+
+
+@pytest.fixture
+def log(opened: Opened) -> Log:
+    return opened()
+
+
+@pytest.fixture
+def reader(log: Log, backend: Backend) -> Iterator[LogReader]:
+    made = backend.reader()
+    yield made
+    made.close()  # type: ignore[attr-defined]
+
+
+def entries(reader: LogReader, topic: Topic = "events") -> list[dict[str, Any]]:
+    """All lines of a topic, read chunk by chunk; the shape of every chunk is checked."""
+    found: list[dict[str, Any]] = []
+    after = 0
+    while chunks := reader.chunks(topic, after, 50):
+        for chunk in chunks:
+            lines = [json.loads(line) for line in chunk.body.split(b"\n")]
+            assert [line["seq"] for line in lines] == list(
+                range(chunk.first_seq, chunk.last_seq + 1)
+            )
+            assert chunk.first_seq > after
+            after = chunk.last_seq
+            found += lines
+    return found
+
+
+def ids(reader: LogReader) -> list[str]:
+    return [line["event_id"] for line in entries(reader)]
+
+
+# Durable before told.
+
+
+def test_what_was_told_survives_a_kill(backend: Backend, opened: Opened) -> None:
+    """A process that is killed right after its receipt has lost nothing of it."""
+    backend.write_and_die(25)
+    log = opened()
+    assert ids(backend.reader()) == [f"k{i}" for i in range(25)]
+    assert log.write(Write([event("k3"), event("k25")])).duplicate == [True, False]
+
+
+def test_a_receipt_means_readable(log: Log, reader: LogReader) -> None:
+    """What was told can be read at once, by anybody."""
+    for i in range(5):
+        log.write(Write([event(f"{i}")]))
+        assert reader.head() == i + 1
+        assert ids(reader)[-1] == f"{i}"
+
+
+# After an error nothing of the write is stored, and it may be submitted again.
+
+
+def test_a_refusal_stores_nothing(
+    log: Log, reader: LogReader, backend: Backend, tmp_path: Path
+) -> None:
+    """Events, records, failed records and counters of a refused write are all absent; the very
+    same write is accepted when there is room, and is no duplicate of itself."""
+    log.write(Write([event("before")]))
+    large = {"properties": json_text({"p": "x" * 20_000})}
+    write = Write(
+        [event(f"e{i}", **large) for i in range(200)], [put("r")],
+        [failed_record(InvalidError("x"), b"x", account_id="acme", source="s", now_us=NOW_US)],
+    )  # fmt: skip
+    failed = SqliteFailedRecords(tmp_path / "log.db")
+    with backend.refusing(log):
+        for _ in range(2):
+            with pytest.raises(StorageError) as caught:
+                log.write(write)
+            assert caught.value.retry_after_s >= 1
+        assert ids(reader) == ["before"]
+        assert failed.page("acme", None, 9, None) == []
+    receipt = log.write(write)
+    assert receipt.duplicate == [False] * 200
+    assert receipt.records == ["created"]
+    assert len(ids(reader)) == 201
+    assert len(failed.page("acme", None, 9, None)) == 1
+    failed.close()
+
+
+def json_text(value: Any) -> Any:
+    import msgspec
+
+    return msgspec.Raw(json.dumps(value).encode())
+
+
+def test_a_poisonous_write_goes_alone(log: Log, reader: LogReader, backend: Backend) -> None:
+    """A write that cannot be stored is refused with an error; those of its group are stored."""
+    outcomes: dict[str, Any] = {}
+    with backend.holding():
+        for name in ("a", "\ud800", "b", "\udfff", "c"):
+            log.submit(Write([event(name)]), lambda outcome, n=name: outcomes.update({n: outcome}))
+    wait_for(lambda: len(outcomes) == 5)
+    good = {name for name, outcome in outcomes.items() if isinstance(outcome, Receipt)}
+    assert good == {"a", "b", "c"}
+    assert isinstance(outcomes["\ud800"], TallybrookError)
+    assert ids(reader) == ["a", "b", "c"]
+    assert log.write(Write([event("d"), event("a")])).duplicate == [False, True]
+
+
+def test_a_caller_that_fails_on_its_receipt_stops_nobody(log: Log, reader: LogReader) -> None:
+    """An exception in ``done`` is the caller's own."""
+
+    def fail(_outcome: object) -> None:
+        raise RuntimeError("mine")
+
+    log.submit(Write([event("a")]), fail)
+    log.write(Write([event("b")]))
+    assert ids(reader) == ["a", "b"]
+
+
+# One write, one fate.
+
+
+def test_readers_see_whole_writes(log: Log, reader: LogReader) -> None:
+    """Whoever reads meanwhile sees all events of a write or none."""
+    done = threading.Event()
+
+    def write() -> None:
+        for i in range(60):
+            log.write(Write([event(f"{i}-{j}") for j in range(7)]))
+        done.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while not done.is_set():
+        assert len(ids(reader)) % 7 == 0
+    writer.join()
+    assert len(ids(reader)) == 420
+
+
+# Order.
+
+
+def test_numbers_are_dense_over_all_topics(log: Log, reader: LogReader) -> None:
+    """From 1, without a gap, whatever is duplicate, unchanged or absent; each write in order."""
+    log.write(Write([event("a"), event("b"), event("a")], [put("r"), put("r"), put("s")]))
+    log.write(Write([event("b")], [put("r")]))
+    log.write(Write([event("c")], [put("r", NOW_US + 1)]))
+    log.write(Write())
+    numbers = [e["seq"] for e in entries(reader)] + [e["seq"] for e in entries(reader, "records")]
+    assert sorted(numbers) == list(range(1, reader.head() + 1)) == [1, 2, 3, 4, 5, 6]
+    assert ids(reader) == ["a", "b", "c"]
+    assert [e["record_id"] for e in entries(reader, "records")] == ["r", "s", "r"]
+
+
+def test_numbers_under_load(log: Log, reader: LogReader) -> None:
+    """Eight threads at once: dense numbers, every event once, each thread's own in order; a
+    reader that follows never sees a number before every lower one is there."""
+    threads = [
+        threading.Thread(
+            target=lambda t=t: [
+                log.write(Write([event(f"{t}-{i}-{j}") for j in range(3)])) for i in range(40)
+            ]
+        )
+        for t in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        head = reader.head()
+        assert [line["seq"] for line in entries(reader)][:head] == list(range(1, head + 1))
+    names = ids(reader)
+    assert len(names) == len(set(names)) == reader.head() == 960
+    for t in range(8):
+        mine = [name for name in names if name.startswith(f"{t}-")]
+        assert mine == [f"{t}-{i}-{j}" for i in range(40) for j in range(3)]
+
+
+# Duplicates.
+
+
+def test_duplicates_wherever_they_are(opened: Opened, backend: Backend) -> None:
+    """In the same write, in another, in the same group, after a restart: told, and not stored."""
+    log = opened()
+    assert log.write(Write([event("a"), event("b"), event("a")])).duplicate == [False, False, True]
+    assert log.write(Write([event("b"), event("c")])).duplicate == [True, False]
+    outcomes: Queue[Any] = Queue()
+    with backend.holding():
+        for _ in range(3):
+            log.submit(Write([event("d")]), outcomes.put)
+    flags = [outcomes.get(timeout=20).duplicate for _ in range(3)]
+    assert flags == [[False], [True], [True]]
+    for _ in range(2):
+        log = opened()
+        assert log.write(Write([event(n) for n in "abcd"])).duplicate == [True] * 4
+    assert ids(backend.reader()) == ["a", "b", "c", "d"]
+
+
+def test_accounts_have_ids_of_their_own(log: Log, reader: LogReader) -> None:
+    """The same id in two accounts is two events."""
+    both = [event("a"), event("a", "rival"), event("a", "acme2")]
+    assert log.write(Write(both)).duplicate == [False] * 3
+    assert log.write(Write(both)).duplicate == [True] * 3
+    assert len(ids(reader)) == 3
+
+
+@pytest.mark.parametrize(
+    "name", ["", "\0", "a\0b", "é", "e\u0301", "A", "a ", '"', "\n", "x" * 128]
+)
+def test_ids_are_compared_exactly(opened: Opened, name: str) -> None:
+    """As text, every character, without folding."""
+    others = [event(other) for other in ("a", "a\0", "\u00e9x", "b")]
+    opened().write(Write(others))
+    assert opened().write(Write([event(name)])).duplicate == [False]
+    assert opened().write(Write([event(name)])).duplicate == [True]
+
+
+# Back-pressure.
+
+
+def test_submit_never_waits_and_never_grows(opened: Opened, backend: Backend) -> None:
+    """With as much waiting as may, submit refuses at once and has stored nothing; what waits is
+    stored when the way is free, and then there is room again."""
+    log = opened(max_pending=10)
+    outcomes: Queue[Any] = Queue()
+    with backend.holding():
+        log.submit(Write([event(f"a{i}") for i in range(8)]), outcomes.put)
+        log.submit(Write([event("b"), event("c")]), outcomes.put)
+        for _ in range(50):
+            with pytest.raises(BacklogFullError) as caught:
+                log.submit(Write([event("refused")]), outcomes.put)
+        assert caught.value.retry_after_s >= 1
+    assert all(isinstance(outcomes.get(timeout=20), Receipt) for _ in range(2))
+    assert log.write(Write([event("refused")])).duplicate == [False]
+    assert len(ids(backend.reader())) == 11
+    assert outcomes.empty()
+
+
+def test_a_write_over_the_limit_passes_an_idle_log(opened: Opened) -> None:
+    """Nothing is refused for ever."""
+    assert opened(max_pending=1).write(Write([event("a"), event("b")])).duplicate == [False, False]
+
+
+# Watching and closing.
+
+
+def test_watchers_see_every_commit_in_order(log: Log, backend: Backend) -> None:
+    """What was counted, and how far the log is, once a commit, in order."""
+    seen: list[Commit] = []
+    log.watch(seen.append)
+    for i in range(20):
+        log.write(Write([event(f"{i}"), event("0")]))
+    log.write(Write(records=[put("r")]))
+    wait_for(lambda: seen and seen[-1].last_seq == 21)
+    assert all(a.last_seq <= b.last_seq for a, b in pairwise(seen))
+    minute = {
+        key: n for c in seen for key, n in c.counts.items() if key[1:4] == ("event", "view", 1)
+    }
+    assert set(minute.values()) == {1}
+    assert sum(n for c in seen for key, n in c.counts.items() if key[3] == 1) == 21
+
+
+def test_closing_commits_what_waits(opened: Opened, backend: Backend) -> None:
+    """Everything submitted before is answered and stored; afterwards writes are refused."""
+    log = opened()
+    outcomes: Queue[Any] = Queue()
+    for i in range(300):
+        log.submit(Write([event(f"{i}")]), outcomes.put)
+    log.close()
+    assert outcomes.qsize() == 300
+    assert all(isinstance(outcomes.get(), Receipt) for _ in range(300))
+    with pytest.raises(StorageError):
+        log.submit(Write([event("late")]), outcomes.put)
+    assert len(ids(backend.reader())) == 300
+
+
+# Reading.
+
+
+def test_absence(log: Log, reader: LogReader) -> None:
+    """Nothing is an empty list and head 0; past the head is nothing."""
+    assert reader.head() == 0
+    assert reader.chunks("events", 0) == reader.chunks("records", 0) == []
+    log.write(Write([event("a")]))
+    assert reader.chunks("events", 1) == reader.chunks("events", 10**9) == []
+    assert reader.chunks("records", 0) == []
+
+
+@pytest.mark.parametrize("most", [1, 3, 5, 1_000])
+def test_chunks_of_any_bound(log: Log, reader: LogReader, most: int) -> None:
+    """Whole chunks, at least one, no more than the bound allows; every entry once from any
+    position."""
+    for i in range(12):
+        log.write(Write([event(f"{i}-{j}") for j in range(i % 4 + 1)], [put(f"r{i}")]))
+    for start in range(reader.head() + 2):
+        found = reader.chunks("events", start, most)
+        assert len(found) <= 1 or sum(chunk.count for chunk in found) <= most
+        assert all(chunk.last_seq > start for chunk in found)
+        left = [e["seq"] for e in entries(reader) if e["seq"] > start]
+        assert bool(found) == bool(left)
+        if found:
+            assert found[0].first_seq <= left[0] <= found[0].last_seq
+        assert all(a.last_seq < b.first_seq for a, b in pairwise(found))
+
+
+def test_lines_are_canonical(log: Log, reader: LogReader) -> None:
+    """The keys of a line in their order, absent ones omitted, zero and empty kept."""
+    log.write(Write([event("a", user_id=None, anonymous_id="", session_id="s")]))
+    (chunk,) = reader.chunks("events", 0)
+    assert chunk.body == (
+        b'{"seq":1,"event_id":"a","event_type":"view","timestamp":1705675043000000,'
+        b'"ingested_at":1705675043000000,"account_id":"acme","time_source":"event",'
+        b'"anonymous_id":"","session_id":"s"}'
+    )
+    assert (chunk.count, chunk.ingested_at) == (1, NOW_US)
