@@ -19,6 +19,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,27 +28,50 @@ from tallybrook.errors import ConflictError
 PARENT_FD = "TALLYBROOK_PARENT_FD"
 LOCK_FD = "TALLYBROOK_LOCK_FD"
 
+_ENDING_S = 10.0
 _PR_SET_PDEATHSIG = 1
 
 
 def take_lock(data: Path) -> int:
     """Lock the data directory for this process and the children that inherit the descriptor.
 
-    Raises ``ConflictError`` naming the process that has it.
+    Raises ``ConflictError`` naming the process that has it. When that process is gone and the
+    lock is not, its children are ending: they are waited for.
     """
     fd = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    deadline_s = time.monotonic() + _ENDING_S
+    while not _locked(fd):
         holder = os.pread(fd, 32, 0).decode(errors="replace").strip() or "unknown"
+        if _is_gone(holder) and time.monotonic() < deadline_s:
+            time.sleep(0.05)
+            continue
         os.close(fd)
         raise ConflictError(
             f"{data} is in use by another tallybrook serve (pid {holder}): stop it, "
             "or give another --data"
-        ) from None
+        )
     os.ftruncate(fd, 0)
     os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
     return fd
+
+
+def _locked(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_gone(holder: str) -> bool:
+    """Whether the process that wrote its id into the lock file has ended."""
+    try:
+        os.kill(int(holder), 0)
+    except ProcessLookupError:
+        return True
+    except (ValueError, PermissionError):
+        return False
+    return False
 
 
 def tie_to_supervisor(data: Path) -> None:

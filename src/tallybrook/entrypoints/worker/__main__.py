@@ -2,7 +2,6 @@
 
 import argparse
 import logging
-import os
 import signal
 import sys
 import threading
@@ -12,6 +11,7 @@ from pathlib import Path
 from tallybrook.entrypoints.lifeline import tie_to_supervisor
 from tallybrook.entrypoints.worker.crew import run_all
 from tallybrook.errors import TallybrookError, UsageError
+from tallybrook.ports.priority import step_back
 
 NICE = 10
 """Below the server, so that flushing never makes collecting wait for the processor."""
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         tie_to_supervisor(data)
-        os.nice(NICE)
+        step_back(NICE)
         _work(data, stop)
     except TallybrookError as error:
         _log.error("%s", error.detail)

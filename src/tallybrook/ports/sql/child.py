@@ -18,6 +18,7 @@ import duckdb
 from tallybrook.errors import RetryableError, TallybrookError
 from tallybrook.ports.lake.local import LocalLakeReader
 from tallybrook.ports.log.local import SqliteLogReader
+from tallybrook.ports.priority import step_back
 from tallybrook.ports.sql import Limits, QueryRequest, ResultColumn, frames
 from tallybrook.sql.session import Session, public_message
 
@@ -25,7 +26,7 @@ from tallybrook.sql.session import Session, public_message
 def main() -> None:
     """Serve until stdin closes."""
     data_dir, limits = Path(sys.argv[1]), Limits(int(sys.argv[2]), int(sys.argv[3]))
-    os.nice(19)
+    step_back(19)
     requests: queue.SimpleQueue[QueryRequest] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(sys.stdin.buffer, requests), daemon=True).start()
     out = _private_stdout()
