@@ -90,7 +90,7 @@ class HotProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._head: Head | None = None
-        self._body = b""
+        self._parts: list[bytes] = []
         self._plan: Plan | None = None
         self._between = True
         self._settled = self._finish  # bound once, used for every request
@@ -135,7 +135,7 @@ class HotProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._head = self._plainly_simple() if self.url in _PATHS else None
         if self._head is not None:
-            self._body = b""
+            self._parts = []
             self.cycle = cast("RequestResponseCycle", HotCycle(self._head.keep_alive))
             return
         url, headers, expects = self.url, self.headers, self.expect_100_continue
@@ -167,14 +167,14 @@ class HotProtocol(HttpToolsProtocol):
         if self._head is None:
             super().on_body(body)
         else:
-            self._body = self._body + body if self._body else body
+            self._parts.append(body)
 
     def on_message_complete(self) -> None:
         self._between = True
         if self._head is None:
             super().on_message_complete()
         else:
-            self._take(self._head, self._body)
+            self._take(self._head, b"".join(self._parts))
 
     def _take(self, head: Head, body: bytes) -> None:
         """Plan the write of a complete simple request and hand it in."""
