@@ -55,9 +55,8 @@ def depth_of(document: bytes) -> int:
     return deepest
 
 
-def plain_object(raw: Raw) -> bool:
+def plain_object(value: bytes) -> bool:
     """Whether ``object_fault`` finds nothing and the text is one line, told without counting."""
-    value = bytes(raw)
     # An opener and a closer a level: a text this short cannot be too deep.
     return len(value) <= _SHORT and value[0] == _OBJECT and b"\n" not in value
 

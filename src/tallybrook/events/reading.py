@@ -142,12 +142,15 @@ def build_event(
         and (seen.user_id is not None or seen.anonymous_id is not None or not identified)
     ):
         # The usual event, with nothing to explain.
+        properties = seen.properties
         instant = fast_instant(seen.timestamp)
-        if instant is not None and (seen.properties is UNSET or plain_object(seen.properties)):
+        if instant is not None and (
+            isinstance(properties, UnsetType) or plain_object(bytes(properties))
+        ):
             return Event(
                 0, seen.event_id or seen.messageId or seen.id or new_ulid(now_us),
                 seen.event_type, instant, now_us, account_id, "event",
-                seen.user_id, seen.anonymous_id, seen.session_id, seen.properties,
+                seen.user_id, seen.anonymous_id, seen.session_id, properties,
             )  # fmt: skip
     return _build_explaining(seen, account_id, now_us, identified, keep_ip)
 
