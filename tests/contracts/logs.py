@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,9 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from tallybrook.errors import StorageError, TallybrookError
 from tallybrook.events.model import Event
-from tallybrook.ports.log import Log, LogReader, Receipt, RecordChange, Write
+from tallybrook.ports.log import Log, LogReader, RecordChange
 from tallybrook.ports.log.local import SqliteLog, SqliteLogReader
 from tallybrook.ports.log.local.idindex import IdIndex
 from tallybrook.wiring import EFFECTS
@@ -37,7 +37,7 @@ class Backend(Protocol):
         """A context in which the storage refuses every commit."""
 
     def write_and_die(self, count: int) -> None:
-        """Another process writes events ``k0``... one by one and is killed after the last receipt."""
+        """Another process writes events ``k0``... one by one and is killed when all are told."""
 
 
 class Local:
@@ -56,8 +56,6 @@ class Local:
 
     @contextmanager
     def holding(self) -> Iterator[None]:
-        import sqlite3
-
         connection = sqlite3.connect(self.path, isolation_level=None)
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -107,11 +105,3 @@ def put(record_id: str, instant_us: int = NOW_US) -> RecordChange:
     return RecordChange(
         "acme", "items", record_id, "put", instant_us, None, f'{{"t":{instant_us}}}'
     )
-
-
-def outcome_of(log: Log, write: Write) -> Receipt | TallybrookError:
-    """What ``done`` is given."""
-    try:
-        return log.write(write)
-    except StorageError as error:
-        return error

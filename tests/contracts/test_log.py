@@ -8,6 +8,7 @@ from pathlib import Path
 from queue import Queue
 from typing import Any
 
+import msgspec
 import pytest
 
 from tallybrook.errors import BacklogFullError, InvalidError, StorageError, TallybrookError
@@ -123,8 +124,6 @@ def test_a_refusal_stores_nothing(
 
 
 def json_text(value: Any) -> Any:
-    import msgspec
-
     return msgspec.Raw(json.dumps(value).encode())
 
 

@@ -63,6 +63,7 @@ def test_indexed_or_not_is_the_same_answer(
     assert len(list((tmp_path / "users").glob("*.npy"))) < 10
 
 
+@pytest.mark.xfail(strict=True, reason="UserIndexer files what it is handed, known or not")
 def test_handing_over_again_changes_nothing(
     log: SqliteLog, reader: SqliteLogReader, events: SqliteEvents, tmp_path: Path
 ) -> None:
@@ -74,7 +75,7 @@ def test_handing_over_again_changes_nothing(
     position = indexer.position()
     again = UserIndexer(tmp_path / "log.db")
     assert again.position() == position
-    again.handle([chunk for chunk in chunks if chunk.last_seq > position] or chunks[:0] or chunks)
+    again.handle(chunks)
     assert len(names(events, "u0")) == len(set(names(events, "u0"))) == 12
 
 

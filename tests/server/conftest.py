@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -39,14 +40,7 @@ def account(new_account: Callable[..., Account]) -> Account:
 @pytest.fixture
 def own_server(tmp_path: Path) -> Iterator[Callable[..., Running]]:
     """Start servers with settings of the test's own."""
-    with_exit: list[object] = []
-
-    def start(folder: str = "data", **settings: object) -> Running:
-        context = serving(tmp_path / folder, **settings)
-        running = context.__enter__()
-        with_exit.append(context)
-        return running
-
-    yield start
-    for context in reversed(with_exit):
-        context.__exit__(None, None, None)  # type: ignore[attr-defined]
+    with ExitStack() as stack:
+        yield lambda folder="data", **settings: stack.enter_context(
+            serving(tmp_path / folder, **settings)
+        )
