@@ -108,7 +108,6 @@ def test_sealing_and_merging_under_load(tmp_path: Path) -> None:
     log.close()
 
 
-@pytest.mark.xfail(strict=True, reason="candidates() asks the newest or those being sealed")
 def test_a_collision_while_a_seal_is_under_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,7 +63,6 @@ def test_indexed_or_not_is_the_same_answer(
     assert len(list((tmp_path / "users").glob("*.npy"))) < 10
 
 
-@pytest.mark.xfail(strict=True, reason="UserIndexer files what it is handed, known or not")
 def test_handing_over_again_changes_nothing(
     log: SqliteLog, reader: SqliteLogReader, events: SqliteEvents, tmp_path: Path
 ) -> None:

@@ -111,7 +111,6 @@ def test_going_on_after_a_break(server: Running, account: Account) -> None:
             assert told(live)["type"] == "snapshot"
 
 
-@pytest.mark.xfail(strict=True, reason="hub: messages of one seq are told apart by nothing")
 def test_failures_missed_in_a_break_are_not_lost(server: Running, account: Account) -> None:
     """A commit of failed records alone takes no sequence number and is told all the same."""
     account.send(event("move"))
@@ -301,7 +300,6 @@ def test_clients_that_leave_are_forgotten(own_server: Callable[..., Running]) ->
     )  # fmt: skip
 
 
-@pytest.mark.xfail(strict=True, reason="live: a connection outlives its key")
 def test_a_revoked_key_hears_nothing_more(server: Running, account: Account) -> None:
     """Revoking takes effect on connections that are open, too."""
     with watching(server, account.key, "metrics") as live:

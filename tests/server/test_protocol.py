@@ -52,7 +52,6 @@ CROSSED = "hot: a reply marks the newest request of the connection as answered, 
 UNBOUNDED = "hot: nothing bounds the head of a request"
 
 
-@pytest.mark.xfail(strict=True, reason=CROSSED)
 def test_pipelined_requests(server: Running, account: Account) -> None:
     """Many requests in one piece, quick ones and others mixed, are answered in their order."""
     parts = []
@@ -77,7 +76,6 @@ def test_pipelined_requests(server: Running, account: Account) -> None:
     assert account.total("piped") == 60
 
 
-@pytest.mark.xfail(strict=False, reason=CROSSED)  # passes where the first commit is quick enough
 @pytest.mark.parametrize("size", [1, 7, 100])
 def test_requests_in_small_pieces(server: Running, account: Account, size: int) -> None:
     """However a request is cut into packets it is the same request."""
@@ -165,7 +163,6 @@ def flooded(server: Running, line: bytes, most: int) -> int:
     return sent
 
 
-@pytest.mark.xfail(strict=True, reason=UNBOUNDED)
 @pytest.mark.parametrize(
     "line", [b"X-Flood: " + b"x" * 1_000 + b"\r\n", b"a: b\r\n"], ids=["long", "many"]
 )
@@ -175,7 +172,6 @@ def test_header_floods(server: Running, account: Account, line: bytes) -> None:
     assert account.http.get("/health").status_code == 200
 
 
-@pytest.mark.xfail(strict=True, reason=UNBOUNDED)
 def test_an_endless_request_line(server: Running, account: Account) -> None:
     """Is cut off, too."""
     sent = 0

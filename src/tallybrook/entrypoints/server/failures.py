@@ -18,6 +18,7 @@ from tallybrook.failed.replay import plan_replay
 from tallybrook.ports.log import FailedRecord, FailedStatus, RecordOutcome, Write
 
 _settling: set[str] = set()
+MAX_PAGE_CHARS = 4_000_000
 _STATUSES = ("open", "replayed", "discarded")
 
 
@@ -71,8 +72,19 @@ async def failures(call: Call) -> Response:
         limit + 1,
         call.query.get("cursor"),
     )
-    following = records[limit - 1].failed_id if len(records) > limit else None
-    return json_response(FailureList([shown(r) for r in records[:limit]], following))
+    page = _bounded(records[:limit])
+    following = page[-1].failed_id if len(records) > len(page) else None
+    return json_response(FailureList([shown(record) for record in page], following))
+
+
+def _bounded(records: list[FailedRecord]) -> list[FailedRecord]:
+    """As many as fit an answer that a browser can hold, at least one if there are any."""
+    total = 0
+    for index, record in enumerate(records):
+        total += len(record.body)
+        if index and total > MAX_PAGE_CHARS:
+            return records[:index]
+    return records
 
 
 async def failure(call: Call) -> Response:

@@ -29,7 +29,7 @@ from tallybrook.entrypoints.server.collect import (
 from tallybrook.entrypoints.server.context import Context
 from tallybrook.entrypoints.server.handoff import Outcome
 from tallybrook.entrypoints.server.problems import CONTENT_TYPE, headers_of, problem_of
-from tallybrook.errors import TallybrookError
+from tallybrook.errors import TallybrookError, TerminalError
 from tallybrook.events.batches import MAX_BATCH_BYTES
 from tallybrook.events.model import MAX_EVENT_BYTES
 
@@ -50,7 +50,14 @@ _CALLS: dict[tuple[bytes, bytes], tuple[MakePlan, int]] = {
 _PATHS = frozenset(path for path, _ in _CALLS)
 _COLD = frozenset((b"transfer-encoding", b"content-encoding", b"expect", b"upgrade"))
 _MAX_HEADS = 4096
+MAX_HEAD_BYTES = 64 * 1024
 _MAX_HEAD_BYTES = 2048
+
+
+class HeadTooLargeError(TerminalError):
+    """The request line and headers are over their bound; the connection is closed."""
+
+    status, slug, title = 431, "head-too-large", "Request head too large"
 
 
 class Head(Struct, gc=False):
@@ -94,12 +101,14 @@ class HotProtocol(HttpToolsProtocol):
         self._plan: Plan | None = None
         self._between = True
         self._settled = self._finish  # bound once, used for every request
+        self._mine = HotCycle(keep_alive=True)
+        self._in_head = True
+        self._head_bytes = 0
         self._active_at = self.loop.time()
-        self._idle_check: asyncio.TimerHandle | None = None
+        self._idle_check = self.loop.call_later(self.timeout_keep_alive, self._check_idle)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._idle_check is not None:
-            self._idle_check.cancel()
+        self._idle_check.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -111,10 +120,22 @@ class HotProtocol(HttpToolsProtocol):
                     self._unset_keepalive_if_required()
                 self._take(known, data[end:])
                 return
-            super().data_received(data)
+            self._parse(data)
             self._remember(data, end)
             return
+        self._parse(data)
+
+    def _parse(self, data: bytes) -> None:
+        """uvicorn's way, with a bound on the request line and the headers."""
+        self._active_at = self.loop.time()
         super().data_received(data)
+        if not self._in_head or self._between:
+            self._head_bytes = 0
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+            self._mine = HotCycle(keep_alive=False)
+            self._refuse(HeadTooLargeError(f"a request head is at most {MAX_HEAD_BYTES} bytes"))
 
     def _remember(self, data: bytes, end: int) -> None:
         """Keep the head if the whole of ``data`` was one simple request."""
@@ -127,16 +148,19 @@ class HotProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         # The scope is built only for requests that go to the application.
         self._between = False
+        self._in_head = True
         self.url = b""
         self.expect_100_continue = False
         self.headers = []
         self._head = None
 
     def on_headers_complete(self) -> None:
+        self._in_head = False
         self._head = self._plainly_simple() if self.url in _PATHS else None
         if self._head is not None:
             self._parts = []
-            self.cycle = cast("RequestResponseCycle", HotCycle(self._head.keep_alive))
+            self._mine = HotCycle(self._head.keep_alive)
+            self.cycle = cast("RequestResponseCycle", self._mine)
             return
         url, headers, expects = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()
@@ -179,7 +203,8 @@ class HotProtocol(HttpToolsProtocol):
     def _take(self, head: Head, body: bytes) -> None:
         """Plan the write of a complete simple request and hand it in."""
         context = self.context_of()
-        self.cycle = cast("RequestResponseCycle", HotCycle(head.keep_alive))
+        self._mine = HotCycle(head.keep_alive)
+        self.cycle = cast("RequestResponseCycle", self._mine)
         try:
             if context is None:
                 raise TallybrookError("the server is stopping")
@@ -206,7 +231,8 @@ class HotProtocol(HttpToolsProtocol):
         self._reply(status, (CONTENT_TYPE + extra).encode(), body)
 
     def _reply(self, status: bytes, kind: bytes, body: bytes) -> None:
-        cycle = cast("HotCycle", self.cycle)
+        # Not self.cycle: that is by now the one of a request that came in behind.
+        cycle = self._mine
         cycle.response_complete = True
         if self.transport.is_closing():
             return
@@ -221,22 +247,25 @@ class HotProtocol(HttpToolsProtocol):
         elif self.pipeline or self.flow.read_paused:
             self.on_response_complete()  # uvicorn goes on with what was queued behind
         else:
-            self._idle_from_now()
-
-    def _idle_from_now(self) -> None:
-        """uvicorn sets a timer a request; one a connection that looks at the time is enough."""
-        self._active_at = self.loop.time()
-        if self._idle_check is None:
-            self._idle_check = self.loop.call_later(self.timeout_keep_alive, self._check_idle)
+            self._active_at = self.loop.time()
 
     def _check_idle(self) -> None:
-        idle_s = self.loop.time() - self._active_at
-        busy = self.cycle is not None and not self.cycle.response_complete
-        if not busy and self._between and idle_s >= self.timeout_keep_alive:
-            self.timeout_keep_alive_handler()
+        """Close what sends nothing: between requests, inside a head, inside a simple body.
+
+        uvicorn sets a timer a request; one a connection that looks at the time is enough, and
+        sees half a request too.
+        """
+        if self.transport.is_closing() or self.transport.get_protocol() is not self:
             return
-        again_s = self.timeout_keep_alive if busy else self.timeout_keep_alive - idle_s
-        self._idle_check = self.loop.call_later(max(0.1, again_s), self._check_idle)
+        idle_s = self.loop.time() - self._active_at
+        awaited = self._between or self._in_head or self._head is not None
+        answering = self._between and self.cycle is not None and not self.cycle.response_complete
+        if awaited and not answering and idle_s >= self.timeout_keep_alive:
+            self.transport.close()
+            return
+        again_s = self.timeout_keep_alive - idle_s
+        again_s = again_s if again_s > 0 else self.timeout_keep_alive
+        self._idle_check = self.loop.call_later(again_s, self._check_idle)
 
 
 _last: tuple[object, bytes] = (None, b"")

@@ -1,8 +1,9 @@
 """``/live``: snapshots and deltas over a WebSocket, or server-sent events for plain clients."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, cast
 
 import msgspec
@@ -18,11 +19,13 @@ from tallybrook.entrypoints.server.auth import Principal, presented_key
 from tallybrook.entrypoints.server.context import Call, Context
 from tallybrook.entrypoints.server.failures import shown
 from tallybrook.entrypoints.server.hub import TOPICS, Client, Hub, LiveTopic, Message
-from tallybrook.errors import InvalidError, TallybrookError
+from tallybrook.errors import InvalidError, TallybrookError, UnauthorizedError
 from tallybrook.events.instants import format_instant
 from tallybrook.ports.log import Kind
 
 PING_S = 15.0
+CHECK_S = 1.0
+SEND_S = 10.0
 SLOW = 4408
 UNAUTHORIZED = 4401
 MALFORMED = 4400
@@ -104,19 +107,34 @@ async def _send(
     context: Context, hub: Hub, socket: WebSocket, client: Client, since: int | None
 ) -> None:
     with suppress(WebSocketDisconnect, RuntimeError):  # the other side is gone
-        async for message in messages(context, hub, client, since):
-            await socket.send_text(message.decode())
+        allowed = partial(context.gate.identify, presented_key(socket.headers))
+        try:
+            async for message in messages(context, hub, client, since, allowed):
+                async with asyncio.timeout(SEND_S):
+                    await socket.send_text(message.decode())
+        except UnauthorizedError as error:
+            await socket.close(UNAUTHORIZED, error.title)
+            return
+        except TimeoutError:
+            pass  # it reads nothing at all: dropped like one that reads too slowly
         context.telemetry.live_dropped += 1
-        await socket.close(SLOW, "too slow: reconnect with the last seq")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SEND_S):
+                await socket.close(SLOW, "too slow: reconnect with the last seq")
 
 
 async def messages(
-    context: Context, hub: Hub, client: Client, since: int | None
+    context: Context,
+    hub: Hub,
+    client: Client,
+    since: int | None,
+    allowed: Callable[[], object],
 ) -> AsyncIterator[bytes]:
     """What a client is to be told, for as long as it keeps up; ends when it does not.
 
     The client joins before the snapshot is read, so nothing falls between the two; a delta that
-    the snapshot holds already carries an absolute count and changes nothing.
+    the snapshot holds already carries an absolute count and changes nothing. ``allowed`` is asked
+    all the while and raises ``UnauthorizedError`` once the key is revoked.
     """
     hub.join(client)
     try:
@@ -127,8 +145,16 @@ async def messages(
                     yield await snapshot(context, hub, client.account_id, topic)
                 for message in missed or ():
                     yield message
+        quiet_s = 0.0
         while not client.lost:
-            yield await client.next(PING_S) or PING
+            allowed()
+            following = await client.next(CHECK_S)
+            quiet_s = 0.0 if following else quiet_s + CHECK_S
+            if following is not None:
+                yield following
+            elif quiet_s >= PING_S:
+                quiet_s = 0.0
+                yield PING
     finally:
         hub.leave(client)
 
@@ -170,7 +196,7 @@ async def events(call: Call, hub: Hub) -> StreamingResponse:
         raise InvalidError.of("/topics", f"no topic {unknown[0]!r}")
     client = Client(call.account_id, frozenset(cast("list[LiveTopic]", asked)))
     return StreamingResponse(
-        _sse(call.context, hub, client, _since(call)),
+        _sse(call, hub, client, _since(call)),
         media_type="text/event-stream",
         headers={"cache-control": "no-store"},
     )
@@ -182,17 +208,18 @@ def _since(call: Call) -> int | None:
     return None if given is None else params.integer({"since": given}, "since", 0, 0, 1 << 62)
 
 
-async def _sse(
-    context: Context, hub: Hub, client: Client, since: int | None
-) -> AsyncIterator[bytes]:
+async def _sse(call: Call, hub: Hub, client: Client, since: int | None) -> AsyncIterator[bytes]:
+    context = call.context
+    allowed = partial(context.gate.identify, presented_key(call.request.headers))
     context.telemetry.live_clients += 1
     try:
-        async for message in messages(context, hub, client, since):
-            if message is PING:
-                yield b": ping\n\n"
-            else:
-                seq = msgspec.json.decode(message, type=_Seq).seq
-                yield b"id: %d\ndata: %s\n\n" % (seq, message)
+        with suppress(UnauthorizedError):  # the stream ends; coming back is refused with a reason
+            async for message in messages(context, hub, client, since, allowed):
+                if message is PING:
+                    yield b": ping\n\n"
+                else:
+                    seq = msgspec.json.decode(message, type=_Seq).seq
+                    yield b"id: %d\ndata: %s\n\n" % (seq, message)
     finally:
         context.telemetry.live_clients -= 1
 

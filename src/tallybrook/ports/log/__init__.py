@@ -177,7 +177,11 @@ class Log(Protocol):
         """Queue a write; ``done`` is called once, on a thread of the log's own."""
 
     def write(self, write: Write, timeout_s: float = 30.0) -> Receipt:
-        """Submit and wait; raises what ``done`` would have been given."""
+        """Submit and wait; raises what ``done`` would have been given.
+
+        After ``timeout_s`` without an answer a ``StorageError``: the write may still be stored
+        then, so that only what has an identity (every event) can safely be sent again.
+        """
 
     def watch(self, watcher: Watcher) -> None:
         """Call ``watcher`` after every commit, in order, on the log's thread; must not block."""

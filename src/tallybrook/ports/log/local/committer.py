@@ -9,6 +9,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -238,14 +239,13 @@ class Checkpoints:
     def _run(self) -> None:
         # Truncating holds the write lock while it waits for readers: give up soon, try again.
         connection = sqlite3.connect(self._path, timeout=0.2, isolation_level=None)
-        try:
+        with closing(connection):
             while not self._stop.wait(self._every_s):
-                for mode in self._modes():
-                    connection.execute(f"PRAGMA wal_checkpoint({mode})")
-        except sqlite3.Error:
-            _log.exception("log: checkpointing stopped; the write-ahead log will grow")
-        finally:
-            connection.close()
+                try:
+                    for mode in self._modes():
+                        connection.execute(f"PRAGMA wal_checkpoint({mode})")
+                except sqlite3.Error as error:
+                    _log.warning("log: a checkpoint failed, the next one will do: %s", error)
 
     def _modes(self) -> Iterator[str]:
         """Passive waits for nobody; past 256 MB the writer is made to start the file anew."""

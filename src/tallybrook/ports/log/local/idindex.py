@@ -60,7 +60,9 @@ class IdIndex:
         A key that is not in the mapping and of which the function says True is certainly
         unknown; of any other ``candidates`` tells.
         """
-        bloom, sealing = self._filter, self._sealing
+        # In this order: a seal that ends in between has put its keys into the filter first.
+        sealing = self._sealing
+        bloom = self._filter
         if not self._segments.segments and not sealing:
             return self._recent, _surely
         if bloom is None or sealing:
@@ -69,13 +71,8 @@ class IdIndex:
 
     def candidates(self, key: int) -> tuple[int, ...]:
         """Sequence numbers of entries with this hash; empty means certainly never seen."""
-        found = self._recent.get(key)
-        if found is None and self._sealing:
-            found = self._sealing.get(key)
-        if found is None:
-            return self._on_disk(key)
-        mine = found if isinstance(found, tuple) else (found,)
-        return (*mine, *self._on_disk(key))
+        recent, sealing = self._recent.get(key, ()), self._sealing.get(key, ())
+        return (*_several(recent), *_several(sealing), *self._on_disk(key))
 
     def _on_disk(self, key: int) -> tuple[int, ...]:
         bloom = self._filter
@@ -88,8 +85,7 @@ class IdIndex:
         """Remember hashes of entries up to ``last``. ``collided``: hashes that another id has."""
         self._recent.update(seqs)
         for key, seq in collided:
-            old = self._recent.get(key, ())
-            self._recent[key] = (*(old if isinstance(old, tuple) else (old,)), seq)
+            self._recent[key] = (*_several(self._recent.get(key, ())), seq)
         if len(self._recent) >= self._seal_at and not self._busy():
             self._sealing, self._recent = self._recent, {}
             first, self._first = self._first, last + 1
@@ -117,9 +113,7 @@ class IdIndex:
 
     def _seal(self, first: int, last: int) -> None:
         pairs = [
-            (signed(key), seq)
-            for key, value in self._sealing.items()
-            for seq in (value if isinstance(value, tuple) else (value,))
+            (signed(key), seq) for key, value in self._sealing.items() for seq in _several(value)
         ]
         self._segments.add(first, last, np.array(pairs, dtype=np.int64).T)
         if self._filter is None or self._crowded():
@@ -143,6 +137,10 @@ class IdIndex:
             for start in range(0, len(segment), _SLICE):
                 _update(fresh, segment.rows[0, start : start + _SLICE].tolist())
         self._filter = fresh
+
+
+def _several(found: Seqs) -> tuple[int, ...]:
+    return found if isinstance(found, tuple) else (found,)
 
 
 def _surely(_key: int) -> bool:

@@ -60,6 +60,10 @@ class SegmentSet:
 
     def reload(self) -> None:
         """Take the files as they are now; a merged file hides the ones it was made from."""
+        while not self._reloaded():
+            pass  # a merge took files away between the listing and the opening: list again
+
+    def _reloaded(self) -> bool:
         found = {segment.path: segment for segment in self.segments}
         names = sorted(self.folder.glob("*-*.npy"), key=_range_of)
         kept: list[Segment] = []
@@ -69,8 +73,9 @@ class SegmentSet:
             try:
                 kept.append(found.get(path) or Segment(path))
             except FileNotFoundError:
-                continue  # merged away between the listing and the opening
+                return False
         self.segments = kept
+        return True
 
     def find(self, key: int) -> Iterator[Rows]:
         """Matching rows segment by segment, newest segment first."""

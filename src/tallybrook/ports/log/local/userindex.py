@@ -53,15 +53,18 @@ class UserIndexer:
         return self._segments.last
 
     def handle(self, chunks: list[Chunk]) -> None:
+        fresh = [chunk for chunk in chunks if chunk.first_seq > self.position()]
+        if not fresh:
+            return
         rows: list[tuple[int, int, int]] = []
-        for chunk in chunks:
+        for chunk in fresh:
             for line in chunk.body.split(b"\n"):
                 seen = BELONGS.decode(line)
                 for user in {seen.user_id, seen.anonymous_id} - {None}:
                     key = user_key(seen.account_id, str(user))
                     rows.append((key, seen.timestamp, seen.seq))
         table = np.array(rows, dtype=np.int64).reshape(-1, 3).T
-        self._segments.add(self.position() + 1, chunks[-1].last_seq, table)
+        self._segments.add(self.position() + 1, fresh[-1].last_seq, table)
         while self._segments.merge():
             pass
 
