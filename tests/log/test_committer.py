@@ -32,7 +32,7 @@ def test_a_write_in_the_moment_of_closing(tmp_path: Path) -> None:
 
         submitter = threading.Thread(target=submit_until_closed)
         submitter.start()
-        wait_for(lambda taken=taken: len(taken) > turn)
+        wait_for(lambda taken=taken, turn=turn: len(taken) > turn)
         log.close()
         submitter.join(20)
         answers = [outcomes.get(timeout=20) for _ in taken]
