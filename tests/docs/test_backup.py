@@ -19,9 +19,11 @@ def copy_database(source: Path, target: Path) -> None:
 
 
 def lake_has(client: httpx.Client, count: int) -> bool:
-    answer = client.post("/query", json={"sql": SQL}).json()
     in_the_lake = [c for c in client.get("/ready").json()["consumers"] if c["name"] == "lake"]
-    return answer["rows"] == [[count]] and bool(in_the_lake) and in_the_lake[0]["lag"] == 0
+    if not in_the_lake or in_the_lake[0]["lag"]:
+        return False  # asked first: queries are limited to so many a minute
+    answer = client.post("/query", json={"sql": SQL})
+    return answer.status_code == 200 and bool(answer.json()["rows"] == [[count]])
 
 
 def test_two_databases_copied_while_running_are_a_backup(tmp_path: Path) -> None:

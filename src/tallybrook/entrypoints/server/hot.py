@@ -29,7 +29,7 @@ from tallybrook.entrypoints.server.collect import (
 from tallybrook.entrypoints.server.context import Context
 from tallybrook.entrypoints.server.handoff import Outcome
 from tallybrook.entrypoints.server.problems import CONTENT_TYPE, headers_of, problem_of
-from tallybrook.errors import TallybrookError, TerminalError
+from tallybrook.errors import StorageError, TallybrookError, TerminalError
 from tallybrook.events.batches import MAX_BATCH_BYTES
 from tallybrook.events.model import MAX_EVENT_BYTES
 
@@ -207,7 +207,7 @@ class HotProtocol(HttpToolsProtocol):
         self.cycle = cast("RequestResponseCycle", self._mine)
         try:
             if context is None:
-                raise TallybrookError("the server is stopping")
+                raise StorageError("the server is stopping")
             principal = context.gate.identify_header(head.authorization)
             principal.require("write")
             plan = self._plan = head.plan(body, principal, context.clock(), context.intake)
