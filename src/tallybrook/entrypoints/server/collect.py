@@ -41,7 +41,7 @@ class ItemError(Struct):
     failed_id: str
 
 
-class ItemReply(Struct, omit_defaults=True):
+class ItemReply(Struct, omit_defaults=True, gc=False):
     """What became of one item of a batch, ``index`` counting from 0 in its order."""
 
     index: int

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from rbloom import Bloom
 
-from tallybrook.ports.log.local.segments import SegmentSet, signed
+from tallybrook.ports.log.local.segments import Rows, SegmentSet, signed
 
 _log = logging.getLogger(__name__)
 
@@ -65,8 +66,10 @@ class IdIndex:
         bloom = self._filter
         if not self._segments.segments and not sealing:
             return self._recent, _surely
-        if bloom is None or sealing:
+        if bloom is None:
             return self._recent, lambda key: not self.candidates(key)
+        if sealing:
+            return self._recent, lambda key: key not in sealing and key not in bloom
         return self._recent, lambda key: key not in bloom
 
     def candidates(self, key: int) -> tuple[int, ...]:
@@ -112,14 +115,12 @@ class IdIndex:
             _log.exception("id index: cannot write a segment; ids stay in memory until restart")
 
     def _seal(self, first: int, last: int) -> None:
-        pairs = [
-            (signed(key), seq) for key, value in self._sealing.items() for seq in _several(value)
-        ]
-        self._segments.add(first, last, np.array(pairs, dtype=np.int64).T)
+        rows = _rows(self._sealing)
+        self._segments.add(first, last, rows)
         if self._filter is None or self._crowded():
             self._fill_filter()
         else:
-            _update(self._filter, [key for key, _ in pairs])
+            _update(self._filter, rows[0])
         self._sealing = {}
         while self._segments.merge():
             pass
@@ -135,7 +136,7 @@ class IdIndex:
         fresh = Bloom(self._capacity, _FALSE_POSITIVES)
         for segment in self._segments.segments:
             for start in range(0, len(segment), _SLICE):
-                _update(fresh, segment.rows[0, start : start + _SLICE].tolist())
+                _update(fresh, segment.rows[0, start : start + _SLICE])
         self._filter = fresh
 
 
@@ -147,7 +148,20 @@ def _surely(_key: int) -> bool:
     return True
 
 
-def _update(bloom: Bloom, keys: list[int]) -> None:
+def _rows(found: Mapping[int, Seqs]) -> Rows:
+    """Hashes and sequence numbers as the rows of a segment, without a tuple for each."""
+    count = len(found)
+    try:
+        seqs = np.fromiter(found.values(), np.int64, count)
+    except (TypeError, ValueError):  # some hash stands for several
+        pairs = [(signed(key), seq) for key, value in found.items() for seq in _several(value)]
+        return np.array(pairs, dtype=np.int64).T
+    keys = np.fromiter(found.keys(), np.uint64, count).view(np.int64)
+    return np.stack((keys, seqs))
+
+
+def _update(bloom: Bloom, keys: NDArray[np.int64]) -> None:
     """Add in slices: the filter holds the interpreter while it takes one."""
-    for start in range(0, len(keys), _SLICE):
-        bloom.update([key % (1 << 64) for key in keys[start : start + _SLICE]])
+    unsigned = np.ascontiguousarray(keys).view(np.uint64)
+    for start in range(0, len(unsigned), _SLICE):
+        bloom.update(unsigned[start : start + _SLICE].tolist())
