@@ -5,7 +5,13 @@ from typing import Any
 
 import pytest
 
-from tallybrook.errors import InvalidError, MalformedError, TallybrookError, TooLargeError
+from tallybrook.errors import (
+    InvalidError,
+    MalformedError,
+    TallybrookError,
+    TerminalError,
+    TooLargeError,
+)
 from tallybrook.events.instants import MAX_US, MIN_US, parse_instant
 from tallybrook.ports.log import RecordChange
 from tallybrook.records.reading import RecordReader, RejectedRecord, parse_types
@@ -106,7 +112,8 @@ def test_batches_in_order_bad_ones_in_their_place() -> None:
         (b"1", InvalidError), (b"null", InvalidError), (b'{"accountId":"rival"}', InvalidError),
         (b'{"accountId":5}', InvalidError), (b'{"a":"' + b"x" * 33_000 + b'"}', TooLargeError),
         (b'{"a":' * 65 + b"1" + b"}" * 65, InvalidError),
-        (b'{"a":' * 3_000 + b"1" + b"}" * 3_000, MalformedError),
+        # How deep the decoder goes before it gives up differs between versions of Python.
+        (b'{"a":' * 3_000 + b"1" + b"}" * 3_000, TerminalError),
     ],
 )  # fmt: skip
 def test_refused_records(body: bytes, error: type[TallybrookError]) -> None:
