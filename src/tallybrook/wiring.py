@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 from msgspec import Struct
 
@@ -24,10 +22,7 @@ from tallybrook.ports.sql.local import LocalSqlEngine
 from tallybrook.records.reading import RecordReader, parse_types
 from tallybrook.settings import Settings
 
-EFFECTS = cast(
-    "CommitEffects",
-    SimpleNamespace(count_events=delta.count_events, apply_records=delta.apply_records),
-)
+EFFECTS: CommitEffects = delta
 
 
 class Stores(Struct):

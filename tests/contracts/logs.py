@@ -2,11 +2,10 @@
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,6 +14,7 @@ from tallybrook.ports.log import Log, LogReader, RecordChange
 from tallybrook.ports.log.local import SqliteLog, SqliteLogReader
 from tallybrook.ports.log.local.idindex import IdIndex
 from tallybrook.wiring import EFFECTS
+from tests.support import write_lock_held
 
 NOW_US = 1_705_675_043_000_000
 
@@ -54,15 +54,8 @@ class Local:
     def reader(self) -> SqliteLogReader:
         return SqliteLogReader(self.path)
 
-    @contextmanager
-    def holding(self) -> Iterator[None]:
-        connection = sqlite3.connect(self.path, isolation_level=None)
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        finally:
-            connection.execute("ROLLBACK")
-            connection.close()
+    def holding(self) -> AbstractContextManager[None]:
+        return write_lock_held(self.path)
 
     @contextmanager
     def refusing(self, log: Any) -> Iterator[None]:

@@ -45,6 +45,14 @@ def test_a_replay_is_named_by_its_failure() -> None:
     assert plan_replay(record, None, READER, NOW + 5).event_id == planned.event_id
 
 
+def test_a_replay_keeps_the_address_only_where_collecting_does() -> None:
+    """``context.ip`` comes in by this door as it does by the front one."""
+    body = b'{"event_type":"x","user_id":"u","context":{"ip":"192.0.2.1"}}'
+    for keep_ip in (False, True):
+        (event,) = plan_replay(failed(body), None, READER, NOW, keep_ip=keep_ip).write.events
+        assert (b"192.0.2.1" in bytes(event.context)) is keep_ip
+
+
 @pytest.mark.parametrize("name", ["event_id", "messageId", "id"])
 def test_an_event_that_names_itself_keeps_its_name(name: str) -> None:
     """So that the client's own retry of it is a duplicate; null is no name."""

@@ -10,19 +10,7 @@ from typing import Any
 import pytest
 
 from tests.server.running import Account, Running, assert_problem, event
-from tests.support import wait_for
-
-
-@contextmanager
-def writer_held(running: Running) -> Iterator[None]:
-    """Hold the write lock of the log's file, so that no commit gets through."""
-    connection = sqlite3.connect(running.data / "log.db", isolation_level=None)
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    finally:
-        connection.execute("ROLLBACK")
-        connection.close()
+from tests.support import wait_for, write_lock_held
 
 
 @contextmanager
@@ -44,7 +32,7 @@ def test_a_writer_that_is_behind(own_server: Callable[..., Running], path: str) 
     running = own_server(max_pending=1)
     account = running.account("acme")
     stuck: list[Any] = []
-    with writer_held(running):
+    with write_lock_held(running.data / "log.db"):
         waiting = threading.Thread(
             target=lambda: stuck.append(account.http.post("/events", json=event("first")))
         )

@@ -1,6 +1,7 @@
 """What tests of every folder share: waiting, the command line, a running product."""
 
 from tests.support.commands import Ran, start_cli, tallybrook
+from tests.support.databases import write_lock_held
 from tests.support.product import Running, running_product
 from tests.support.waiting import is_gone, wait_for, wait_until_gone
 
@@ -13,4 +14,5 @@ __all__ = [
     "tallybrook",
     "wait_for",
     "wait_until_gone",
+    "write_lock_held",
 ]

@@ -7,7 +7,7 @@ numbers that counting the remaining records from scratch gives.
 
 from collections.abc import Sequence
 
-from tallybrook.counters.buckets import SIZES
+from tallybrook.counters.buckets import SIZES, buckets_of
 from tallybrook.events.model import Event
 from tallybrook.ports.log import (
     EFFECTIVE,
@@ -92,7 +92,6 @@ def _add(deltas: Deltas, change: RecordChange, instant_us: int | None, by: int) 
     if instant_us is None:
         return
     kind: Kind = "record"
-    for size in SIZES:
-        start = instant_us // (60_000_000 * size) * (60 * size)
+    for start, size in buckets_of(instant_us):
         key = (change.account_id, kind, change.record_type, size, start)
         deltas[key] = deltas.get(key, 0) + by

@@ -26,7 +26,12 @@ class Replay(Struct):
 
 
 def plan_replay(
-    record: FailedRecord, edited: bytes | None, records: RecordReader, now_us: int
+    record: FailedRecord,
+    edited: bytes | None,
+    records: RecordReader,
+    now_us: int,
+    *,
+    keep_ip: bool = False,
 ) -> Replay:
     """The write that replays ``record``, with ``edited`` in place of its bytes if given.
 
@@ -40,14 +45,14 @@ def plan_replay(
     if record.source.startswith("records/"):
         change = _change(record, body, records)
         return Replay(Write(records=[change], settle=settle), None)  # type: ignore[arg-type]
-    event = _event(record, body, now_us)
+    event = _event(record, body, now_us, keep_ip)
     return Replay(Write(events=[event], settle=settle), event.event_id)  # type: ignore[arg-type]
 
 
-def _event(record: FailedRecord, body: bytes, now_us: int) -> Event:
+def _event(record: FailedRecord, body: bytes, now_us: int, keep_ip: bool) -> Event:
     if record.source == "ingest":
         return read_operation(body, record.account_id, now_us)  # what it tells is its identity
-    event = read_event(body, record.account_id, now_us)
+    event = read_event(body, record.account_id, now_us, keep_ip=keep_ip)
     if not _names_itself(body):
         event.event_id = record.failed_id
     return event

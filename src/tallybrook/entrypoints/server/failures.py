@@ -96,7 +96,13 @@ async def replay(call: Call) -> Response:
     context = call.context
     with _alone(call.path["id"]):
         record = await _find(call)
-        planned = plan_replay(record, body or None, context.stores.records, context.clock())
+        planned = plan_replay(
+            record,
+            body or None,
+            context.stores.records,
+            context.clock(),
+            keep_ip=context.settings.keep_ip,
+        )
         receipt = await context.handoff.write(planned.write)
     if planned.event_id is None:
         return json_response(ReplayReply(receipt.records[0], None))
