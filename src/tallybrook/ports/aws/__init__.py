@@ -1,0 +1,1 @@
+"""What all AWS backends share: clients, tables as data, DynamoDB's paging, batches and errors."""
