@@ -92,7 +92,7 @@ def _from_bytes(data: Path, rounds: int) -> Row:
 
 def _recounted(data: Path) -> int:
     """Recount a data directory; how many buckets are not empty. Every counter must agree."""
-    with closing(open_counters(Settings(data=str(data)))) as counters:
+    with open_counters(Settings(data=str(data))) as counters:
         found = recount(counters)
     if found.differences:
         raise RuntimeError(f"{len(found.differences)} counters differ from their recount")

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -16,6 +16,21 @@ PREFIX = "TALLYBROOK_"
 class Settings(Struct, kw_only=True, frozen=True):
     """Everything that can be set. The description of each field is its documentation."""
 
+    backend: Annotated[
+        Literal["local", "aws"],
+        Meta(description="`local` keeps everything in the data folder, `aws` in an AWS account"),
+    ] = "local"
+    stack: Annotated[
+        str,
+        Meta(
+            description="With `aws`: name of the stack, which its tables and queues begin with",
+            pattern=r"\A[a-z][a-z0-9-]{0,30}\Z",
+        ),
+    ] = "tallybrook"
+    bucket: Annotated[str, Meta(description="With `aws`: the bucket of the lake and of files")] = ""
+    sockets_url: Annotated[
+        str, Meta(description="With `aws`: where live updates are posted to open WebSockets")
+    ] = ""
     data: Annotated[str, Meta(description="Folder that holds everything the product keeps")] = (
         "./tallybrook-data"
     )

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from prometheus_client.core import Metric
 
-from tallybrook.entrypoints.server.status import Collector
+from tallybrook.entrypoints.server.exposition import Collector
 from tallybrook.entrypoints.server.telemetry import Telemetry
 from tallybrook.ports.clock import system_clock
 from tallybrook.settings import Settings

@@ -1,7 +1,6 @@
 """The work and the report of ``tallybrook recount``."""
 
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 from tallybrook.counters.buckets import SIZES
@@ -15,10 +14,11 @@ from tallybrook.wiring import log_path, open_counters
 
 def run(data: Path, since: str | None, *, verify: bool) -> int:
     """Recount and report; 1 when ``verify`` finds a difference, else 0."""
-    if not log_path(data).exists():
+    settings = Settings.from_env(data=str(data))
+    if settings.backend == "local" and not log_path(data).exists():
         raise UsageError(f"{data} holds no log: nothing was collected there yet")
     since_us = _since_us(since)
-    with closing(open_counters(Settings.from_env(data=str(data)))) as counters:
+    with open_counters(settings) as counters:
         found = recount(counters, since_us)
         for line in _report(found):
             print(line)

@@ -25,10 +25,10 @@ from tallybrook.entrypoints.server.handoff import Handoff
 from tallybrook.entrypoints.server.hub import Hub
 from tallybrook.entrypoints.server.routes import ROUTES, Route
 from tallybrook.entrypoints.server.telemetry import Telemetry
-from tallybrook.errors import RetryableError, StorageError, TallybrookError
+from tallybrook.errors import NotFoundError, RetryableError, StorageError, TallybrookError
 from tallybrook.ports.clock import Clock, system_clock
 from tallybrook.settings import Settings
-from tallybrook.wiring import open_log, open_sql, open_stores
+from tallybrook.wiring import Product, open_product
 
 READERS = 4
 
@@ -39,12 +39,18 @@ class Server:
     """The application and its state. ``running`` is there from startup to shutdown."""
 
     def __init__(
-        self, settings: Settings, clock: Clock = system_clock, on_start: Started | None = None
+        self,
+        settings: Settings,
+        clock: Clock = system_clock,
+        on_start: Started | None = None,
+        *,
+        sql: bool = True,
     ) -> None:
         self.settings = settings
         self.clock = clock
         self.running: Context | None = None
-        self.hub: Hub
+        self.hub: Hub | None = None
+        self._with_sql = sql
         self._on_start = on_start
         self.app = Starlette(
             routes=self._routes(),
@@ -108,53 +114,71 @@ class Server:
             principal.require(route.scope)
         call = Call(context, request, principal)
         if route.handler is None:
-            return await live.events(call, self.hub)
+            return await live.events(call, self._live())
         return await route.handler(call)
 
     async def _websocket(self, socket: WebSocket) -> None:
-        await live.websocket(self.context, self.hub, socket)
+        await live.websocket(self.context, self._live(), socket)
+
+    def _live(self) -> Hub:
+        if self.hub is None:
+            raise NotFoundError("live updates come from the WebSocket API of the stack")
+        return self.hub
 
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
         readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
-        log = open_log(self.settings, self.clock)
-        stores = open_stores(self.settings, log, self.clock)
-        sql = open_sql(self.settings)
+        product = open_product(self.settings, self.clock, sql=self._with_sql)
+        stores, engine = product.stores, product.sql
         gate = Gate(
-            stores.keys,
-            required=self.settings.auth,
-            queries_a_minute=self.settings.query_rate,
+            stores.keys, required=self.settings.auth, queries_a_minute=self.settings.query_rate
         )
         telemetry = Telemetry()
         context = self.running = Context(
             self.settings,
             self.clock,
-            log,
-            Handoff(log),
+            product.log,
+            Handoff(product.log),
             stores,
             gate,
-            sql,
+            engine,
             telemetry,
             Intake(telemetry, self.settings.keep_ip),
             readers,
+            product.positions,
         )
-        self.hub = Hub(stores.counters, readers, log.head)
-        log.watch(self.hub.committed)
-        await sql.start()
-        publishing = asyncio.create_task(self.hub.run())
-        if self._on_start is not None:
-            self._on_start(context)
+        try:
+            async with self._publishing(product, readers):
+                if engine is not None:
+                    await engine.start()
+                if self._on_start is not None:
+                    self._on_start(context)
+                yield
+        finally:
+            self.running = None
+            if engine is not None:
+                await engine.close()
+            await asyncio.to_thread(product.log.close)
+            readers.shutdown()
+            stores.close()
+
+    @asynccontextmanager
+    async def _publishing(
+        self, product: Product, readers: ThreadPoolExecutor
+    ) -> AsyncIterator[None]:
+        """The live hub, where the commits happen in this process."""
+        if not product.commits_here:
+            yield
+            return
+        self.hub = Hub(product.stores.counters, readers, product.log.head)
+        product.log.watch(self.hub.committed)
+        task = asyncio.create_task(self.hub.run())
         try:
             yield
         finally:
-            self.running = None
-            publishing.cancel()
+            task.cancel()
             with suppress(asyncio.CancelledError):
-                await publishing
-            await sql.close()
-            await asyncio.to_thread(log.close)
-            readers.shutdown()
-            stores.close()
+                await task
 
 
 _PLAIN_NAME = re.compile(r"\{(id|series)\}")

@@ -12,11 +12,12 @@ from tallybrook.entrypoints.server.auth import Gate, Principal
 from tallybrook.entrypoints.server.collect import Intake
 from tallybrook.entrypoints.server.handoff import Handoff
 from tallybrook.entrypoints.server.telemetry import Telemetry
+from tallybrook.errors import NotFoundError
 from tallybrook.ports.clock import Clock
 from tallybrook.ports.log import Log
 from tallybrook.ports.sql import SqlEngine
 from tallybrook.settings import Settings
-from tallybrook.wiring import Stores
+from tallybrook.wiring import Positions, Stores
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,10 +32,18 @@ class Context(Struct):
     handoff: Handoff
     stores: Stores
     gate: Gate
-    sql: SqlEngine
+    engine: SqlEngine | None
     telemetry: Telemetry
     intake: Intake
     readers: ThreadPoolExecutor
+    positions: Positions | None = None
+
+    @property
+    def sql(self) -> SqlEngine:
+        """The SQL engine. Raises ``NotFoundError`` where another process answers queries."""
+        if self.engine is None:
+            raise NotFoundError("SQL is not answered here")
+        return self.engine
 
     async def read(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a blocking read beside the event loop."""

@@ -1,20 +1,15 @@
 """Is it alive, can it write, how far behind are its readers."""
 
-import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
-from prometheus_client import CollectorRegistry
-from prometheus_client.core import Metric
-from prometheus_client.exposition import generate_latest
 from starlette.responses import Response
 
 from tallybrook.entrypoints.server.context import Call, Context
 from tallybrook.entrypoints.server.problems import json_response
-from tallybrook.entrypoints.server.telemetry import counter, gauge, labelled
 from tallybrook.entrypoints.worker.standing import Standings, read_standings
-from tallybrook.errors import StorageError
+from tallybrook.errors import TallybrookError
 from tallybrook.events.instants import parse_instant
 
 _STALE_S = 15.0
@@ -78,7 +73,7 @@ def _writable(context: Context) -> bool:
         return True
     try:
         context.log.probe()
-    except (StorageError, sqlite3.Error):
+    except TallybrookError:
         return False
     return True
 
@@ -86,6 +81,8 @@ def _writable(context: Context) -> bool:
 def consumers_of(context: Context) -> Consumers:
     """Where every consumer stands against the log's head."""
     head = context.log.head
+    if context.positions is not None:
+        return Consumers(head, list(_known(context, head, context.positions())))
     found = read_standings(context.settings.data_path)
     if found is None:
         return Consumers(head, [])
@@ -106,54 +103,22 @@ def _states(
         )
 
 
+def _known(context: Context, head: int, positions: Mapping[str, int]) -> Iterator[ConsumerState]:
+    """What is known of consumers that nobody watches but their own positions."""
+    for name, position in positions.items():
+        lag = max(0, head - position)
+        lag_s = _age_s(context, position + 1) if lag else 0.0
+        yield ConsumerState(name, position, lag, lag_s, "ok", None)
+
+
 def _age_s(context: Context, seq: int) -> float:
     chunk = context.stores.reader.chunk_of(seq)
     return max(0.0, (context.clock() - chunk.ingested_at) / 1e6) if chunk else 0.0
 
 
-class Collector:
-    """All metrics of the server, read at the moment of asking."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-
-    def collect(self) -> Iterator[Metric]:
-        seen, log = self._context.telemetry, self._context.log
-        yield counter("events_accepted", "Events stored", seen.accepted)
-        yield counter("events_duplicate", "Events that were stored before", seen.duplicate)
-        yield counter("events_rejected", "Items of batches that were rejected", seen.rejected)
-        yield counter("requests_throttled", "Requests answered 429", seen.throttled)
-        yield counter("queries", "SQL statements received", seen.queries)
-        yield counter("queries_refused", "SQL statements refused or failed", seen.queries_refused)
-        yield gauge("live_clients", "Live connections open", seen.live_clients)
-        yield counter("live_dropped", "Live clients dropped for being slow", seen.live_dropped)
-        yield counter("commits", "Group commits", log.stats.commits)
-        yield counter("commit_seconds", "Time spent committing", log.stats.commit_s)
-        yield gauge("commit_slowest_seconds", "The slowest commit so far", log.stats.slowest_s)
-        yield counter("commit_failures", "Writes the disk refused", log.stats.failures)
-        yield gauge("writer_pending", "Items waiting for the writer", log.pending)
-        yield gauge("log_head", "Highest sequence number of the log", log.head)
-        yield from self._consumers()
-        yield from self._failed()
-
-    def _consumers(self) -> Iterator[Metric]:
-        states = consumers_of(self._context).consumers
-        behind = [([state.name], float(state.lag)) for state in states]
-        age = [([state.name], state.lag_s) for state in states]
-        yield labelled("consumer_lag", "Entries not taken in yet", ["consumer"], behind)
-        yield labelled("consumer_lag_seconds", "Age of the oldest of them", ["consumer"], age)
-
-    def _failed(self) -> Iterator[Metric]:
-        totals: dict[str, int] = {}
-        for (_, status), count in self._context.stores.failed.counts().items():
-            totals[status] = totals.get(status, 0) + count
-        samples = [([status], float(count)) for status, count in sorted(totals.items())]
-        yield labelled("failed_records", "Failed records by status", ["status"], samples)
-
-
 async def metrics(call: Call) -> Response:
-    context = call.context
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(Collector(context))
-    text = await context.read(generate_latest, registry)
+    # Here and not above: a function that never shows metrics need not load their library.
+    from tallybrook.entrypoints.server.exposition import exposition
+
+    text = await call.context.read(exposition, call.context)
     return Response(text, media_type="text/plain; version=0.0.4")

@@ -9,13 +9,15 @@ adds, so that it commutes with the commits that go on meanwhile.
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from tallybrook.ports.log import CounterKey, Kind
+
+if TYPE_CHECKING:  # a function that only reads rows need not load it
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class CounterRow(Struct, array_like=True):
@@ -43,7 +45,7 @@ class Instants(Struct):
     account_id: str
     kind: Kind
     series: str
-    us: NDArray[np.int64]
+    us: "NDArray[np.int64]"
     no_timestamp: int = 0
     invalid_timestamp: int = 0
 

@@ -215,3 +215,9 @@ class LogReader(Protocol):
         Stops before ``max_entries``, or what a backend holds in memory at once, would be passed.
         A position that is always set to a chunk's ``last_seq`` never sees an entry twice.
         """
+
+    def chunk_of(self, seq: int) -> Chunk | None:
+        """The chunk that holds an entry, of whichever topic; None when there is none such."""
+
+    def close(self) -> None:
+        """Free what it holds."""
