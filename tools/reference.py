@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)]
 
-from tools.pages import cli, decisions, errors, http, metrics, settings, tables  # noqa: E402
+from tools.pages import cli, decisions, errors, http, metrics, parity, settings, tables  # noqa: E402
 
 REFERENCE = ROOT / "docs" / "reference"
 HEADER = "<!-- Generated from the code by `make docs`; changes here are lost. -->\n\n"
@@ -23,6 +23,7 @@ PAGES: dict[Path, Callable[[], str]] = {
     REFERENCE / "settings.md": lambda: HEADER + settings.page(),
     REFERENCE / "metrics.md": lambda: HEADER + metrics.page(),
     REFERENCE / "errors.md": lambda: HEADER + errors.page(),
+    REFERENCE / "parity.md": lambda: HEADER + parity.page(),
     REFERENCE / "tables.md": lambda: HEADER + tables.page(),
     decisions.INDEX: decisions.page,
 }

@@ -11,7 +11,7 @@ from tallybrook.entrypoints.server.exposition import Collector
 from tallybrook.entrypoints.server.telemetry import Telemetry
 from tallybrook.ports.clock import system_clock
 from tallybrook.settings import Settings
-from tallybrook.wiring import open_log, open_stores
+from tallybrook.wiring import open_product
 from tools.pages.markdown import code, table
 
 INTRO = """# Metrics
@@ -26,16 +26,16 @@ def families() -> Iterator[Metric]:
     """What a new, empty product exports."""
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(data=folder)
-        log = open_log(settings)
-        stores = open_stores(settings, log)
+        product = open_product(settings, sql=False)
         context = SimpleNamespace(
-            settings=settings, log=log, stores=stores, telemetry=Telemetry(), clock=system_clock
-        )
+            settings=settings, log=product.log, stores=product.stores, telemetry=Telemetry(),
+            clock=system_clock, positions=None,
+        )  # fmt: skip
         try:
             yield from list(Collector(cast("Any", context)).collect())
         finally:
-            stores.close()
-            log.close()
+            product.stores.close()
+            product.log.close()
 
 
 def row(family: Metric) -> tuple[object, ...]:
