@@ -3,7 +3,17 @@
 from cyclopts import App, Parameter
 
 from tallybrook import __version__
-from tallybrook.entrypoints.cli import demo, failed, ingest, keys, query, recount, serve
+from tallybrook.entrypoints.cli import (
+    agreement,
+    demo,
+    failed,
+    ingest,
+    keys,
+    query,
+    recount,
+    score,
+    serve,
+)
 
 HELP = "Analytics a small team owns: events in, live counts and SQL out."
 
@@ -29,5 +39,7 @@ app.command(demo.demo, help_epilogue=demo.EXAMPLES)
 app.command(ingest.ingest, help_epilogue=ingest.EXAMPLES)
 app.command(query.query, help_epilogue=query.EXAMPLES)
 app.command(recount.recount, help_epilogue=recount.EXAMPLES)
+app.command(score.score, help_epilogue=score.EXAMPLES)
+app.command(agreement.agreement, help_epilogue=agreement.EXAMPLES)
 app.command(failed.app)
 app.command(keys.app)
