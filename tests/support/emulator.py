@@ -57,6 +57,8 @@ def running_emulator(folder: Path) -> Iterator[Emulator]:
         "GATEWAY_PORT": str(port),
         "EDGE_PORT": str(port),
         "MINISTACK_HOST": "127.0.0.1",
+        "BIND_HOST": "127.0.0.1",
+        "IOT_MTLS_ENABLED": "0",
         "STATE_DIR": str(folder / "state"),
         "TMPDIR": str(folder),
         "LAMBDA_EXECUTOR": "local",

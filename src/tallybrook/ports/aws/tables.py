@@ -48,7 +48,11 @@ EVENTS = Table(
 LOG = Table(name="log", hash="pk", range="seq", numbers=frozenset({"seq"}), ttl="ttl")
 COUNTERS = Table(name="counters", hash="pk", range="start", numbers=frozenset({"start"}))
 SERIES = Table(name="series", hash="account_id", range="series")
-FAILED = Table(name="failed", hash="account_id", range="failed_id")
+FAILED = Table(
+    name="failed",
+    hash="failed_id",
+    indexes=(Index(name="account", hash="account_id", range="failed_id", keep=("status",)),),
+)
 KEYS = Table(name="keys", hash="digest")
 STATE = Table(name="state", hash="pk", range="sk", ttl="ttl")
 SOCKETS = Table(

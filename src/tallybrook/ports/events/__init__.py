@@ -1,8 +1,12 @@
 """Finding stored events again: one by its id, and a user's by time.
 
-Guarantees: an acknowledged event is found at once, however far any consumer is behind. A user's
-events come newest first by event time, and by sequence number where times are equal; a cursor
-goes on exactly after the last one given, whatever came in meanwhile.
+Guarantees: ``get`` finds an acknowledged event at once, however far any consumer is behind;
+``of_user`` finds it within the backend's lag (locally at once, on AWS within that of an index,
+usually some milliseconds). A user's events come newest first by event time, and by ``seq`` where
+times are equal; a cursor goes on exactly after the last one given, whatever came in meanwhile.
+
+``seq`` of an event is its sequence number locally. On AWS it is its arrival number, which rises
+with time and is below 2**53: events are found before they are numbered.
 """
 
 from typing import Protocol

@@ -2,17 +2,32 @@
 
 Guarantees of every backend
 ---------------------------
-* **Durable before told.** ``done`` is called with a receipt only after the write is on disk.
-  After an error nothing of that write is stored and the same write may be submitted again.
-* **One write, one fate.** Events, records and failed records of a ``Write``, and the effects of
-  the commit on them (counters, record state), become visible together or not at all.
-* **Order.** Sequence numbers are dense, start at 1 and rise in commit order; a reader never sees
-  a number before every lower one is visible. Events of one write keep their order.
+* **Durable before told.** ``done`` is called with a receipt only after the write is on disk, or
+  in the service. After an error the same write may be submitted again: however far it got the
+  first time, all of it is there once in the end.
+* **Exact outcomes.** A receipt tells of each event whether it was new, and of each record what
+  became of it; an answer that was lost on the way and asked for again changes neither.
+* **Density.** Sequence numbers are dense, start at 1 and rise in commit order; a reader never sees
+  a number before every lower one is visible, and what it has seen stays where it is. It sees what
+  was told within the backend's *lag*, and from then on.
+* **One commit.** Entries and the effects of the commit on them (counters) become visible together
+  or not at all.
 * **Duplicates.** An event is identified by (account, event_id) for ever. The second one, in the
   same write, in another, or after a restart, is reported as duplicate and stores nothing.
+* **One record, one history.** Changes of one record take effect one after another, whoever makes
+  them, and in their order within a write.
 * **Absence.** Reading past the head gives an empty list, an unknown id gives ``None``.
 * **Back-pressure.** ``submit`` never blocks and never queues without bound: it raises
   ``BacklogFullError`` and has stored nothing.
+
+The local backend has no lag and one more promise: a write is one commit. Its events, records,
+failed records and their effects are stored together or, after an error, not at all; events stand
+in the log in the order of writes and within them; records are entries of the topic ``records``.
+
+On AWS each event, record and failed record of a write is stored by itself (events and records
+first, then failed records, then what is settled). An event is counted and numbered by the function
+on the table's stream, within about a second and in the stream's order; records are counted by the
+function on their own tables' streams, which are their log.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -152,14 +167,17 @@ class LogStats(Struct):
 
 
 class Log(Protocol):
-    """The writing side. One process holds it; any number of threads may call it.
+    """The writing side. Any number of threads may call it; locally one process holds it, on AWS
+    any number do.
 
     ``head`` is the last sequence number committed, ``pending`` how many items wait or are being
     committed, ``failing`` whether the store refused the last commit.
     """
 
     stats: LogStats
-    head: int
+
+    @property
+    def head(self) -> int: ...
 
     @property
     def pending(self) -> int: ...
@@ -184,7 +202,10 @@ class Log(Protocol):
         """
 
     def watch(self, watcher: Watcher) -> None:
-        """Call ``watcher`` after every commit, in order, on the log's thread; must not block."""
+        """Call ``watcher`` after every commit, in order, on the log's thread; must not block.
+
+        Only where the writer commits itself: on AWS the sequencer gives its commits instead.
+        """
 
     def close(self) -> None:
         """Commit what is queued, then refuse further writes."""
