@@ -1,16 +1,11 @@
 """Counters in the log's own SQLite file: a commit changes both or neither."""
 
 import sqlite3
-from array import array
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 from typing import cast
-
-import msgspec
-import numpy as np
-from msgspec import Struct
 
 from tallybrook.errors import StorageError
 from tallybrook.ports.counters import CounterRow, Instants, SeriesTotal
@@ -23,18 +18,6 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET count = count + excluded.count, updated_at = excluded.updated_at
     WHERE excluded.count <> 0
 """
-_BATCH = 1_000_000
-
-
-class Counted(Struct):
-    """The part of an event's line that counting needs."""
-
-    event_type: str
-    timestamp: int
-    account_id: str
-
-
-_COUNTED = msgspec.json.Decoder(Counted)
 
 
 class SqliteCounters:
@@ -114,38 +97,16 @@ class SqliteCounters:
             yield (account_id, kind, series, minutes, start_s), count
 
     def instants(self) -> Iterator[Instants]:
-        yield from self._event_instants()
-        yield from self._record_instants()
+        from tallybrook.ports.counters.gathering import event_instants, record_instants
 
-    def _event_instants(self) -> Iterator[Instants]:
-        gathered: dict[tuple[str, str], array[int]] = {}
-        held = 0
         bodies = self._readers.get().execute("SELECT body FROM chunks WHERE topic = 'events'")
-        for (body,) in bodies:
-            for line in body.split(b"\n"):
-                seen = _COUNTED.decode(line)
-                key = (seen.account_id, seen.event_type)
-                gathered.setdefault(key, array("q")).append(seen.timestamp)
-                held += 1
-            if held >= _BATCH:
-                yield from _flushed(gathered)
-                held = 0
-        yield from _flushed(gathered)
-
-    def _record_instants(self) -> Iterator[Instants]:
+        yield from event_instants(body for (body,) in bodies)
         rows = self._readers.get().execute(
-            "SELECT account_id, record_type, instant_us, skipped FROM records"
+            "SELECT record_type, account_id, instant_us, skipped FROM records"
             " ORDER BY account_id, record_type"
         )
-        for (account_id, series), group in groupby(rows, key=lambda row: row[:2]):
-            instants, reasons = array("q"), {"no_timestamp": 0, "invalid_timestamp": 0}
-            for _, _, instant_us, skipped in group:
-                if instant_us is None:
-                    reasons[skipped] += 1
-                else:
-                    instants.append(instant_us)
-            us = np.array(instants, dtype=np.int64)
-            yield Instants(account_id, "record", series, us, **reasons)
+        for (_, series), group in groupby(rows, key=lambda row: (row[1], row[0])):
+            yield from record_instants(series, (row[1:] for row in group))
 
     def correct(self, changes: Mapping[CounterKey, int], now_us: int) -> None:
         try:
@@ -163,9 +124,3 @@ class SqliteCounters:
 
     def close(self) -> None:
         self._readers.close()
-
-
-def _flushed(gathered: dict[tuple[str, str], "array[int]"]) -> Iterator[Instants]:
-    for (account_id, series), instants in gathered.items():
-        yield Instants(account_id, "event", series, np.array(instants, dtype=np.int64))
-    gathered.clear()

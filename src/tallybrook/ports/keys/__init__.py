@@ -30,7 +30,10 @@ class Key(Struct, frozen=True):
 
 class Keys(Protocol):
     def add(self, key: Key) -> None:
-        """Store a new key, and its account if that is new."""
+        """Store a new key, and its account if that is new.
+
+        Raises ``ConflictError`` when its id or its digest is stored already.
+        """
 
     def by_digest(self, digest: str) -> Key | None:
         """The key of a digest, revoked or not."""
@@ -39,7 +42,11 @@ class Keys(Protocol):
         """All keys (of one account), oldest first."""
 
     def replace(self, key_id: str, change: Callable[[Key], Key]) -> Key | None:
-        """Change a stored key in one transaction; None when there is no such key."""
+        """Change a stored key in one transaction; None when there is no such key.
+
+        ``change`` may be called again when somebody else changed the key meanwhile; what it
+        raises is raised here, and nothing was changed.
+        """
 
     def version(self) -> int:
         """A number that changes when any process changed a key: caches compare it."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from tallybrook.errors import StorageError
+from tallybrook.errors import ConflictError, StorageError
 from tallybrook.ports.keys import Key
 
 _SCHEMA = """
@@ -81,6 +81,8 @@ class SqliteKeys:
         with self._lock:
             try:
                 return self._connection.execute(sql, args).fetchall()
+            except sqlite3.IntegrityError as error:
+                raise ConflictError("the key is stored already") from error
             except sqlite3.Error as error:
                 raise StorageError(f"keys: {error}") from error
 
