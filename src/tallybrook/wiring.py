@@ -4,8 +4,11 @@
 loaded, which is memory and start-up time of every process and every function.
 """
 
+import os
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,18 +16,24 @@ from msgspec import Struct
 
 from tallybrook.accounts.keys import KeyRing
 from tallybrook.counters import delta
+from tallybrook.errors import StorageError
 from tallybrook.ports.clock import Clock, system_clock
 from tallybrook.ports.counters import Counters
 from tallybrook.ports.events import Events
 from tallybrook.ports.failed import FailedRecords
-from tallybrook.ports.log import CommitEffects, Log, LogReader
+from tallybrook.ports.log import Commit, CommitEffects, FailedRecord, Log, LogReader
 from tallybrook.ports.log.consumer import Consumer
 from tallybrook.ports.sql import Limits, SqlEngine
 from tallybrook.records.reading import RecordReader, parse_types
 from tallybrook.settings import Settings
 
 if TYPE_CHECKING:
+    from tallybrook.ports.account import Account
     from tallybrook.ports.log.local import SqliteLog
+    from tallybrook.ports.metrics import MetricSink
+    from tallybrook.ports.records import RecordSource
+    from tallybrook.ports.sockets import Sockets
+    from tallybrook.ports.telemetry import Telemetry
 
 EFFECTS: CommitEffects = delta
 
@@ -111,6 +120,34 @@ def open_counters(settings: Settings) -> Iterator[Counters]:
         counters.close()
 
 
+@contextmanager
+def open_reader(settings: Settings) -> Iterator[LogReader | None]:
+    """The log beside whoever writes it; None where a data directory has none yet."""
+    if settings.backend == "aws":
+        from tallybrook.ports.log.aws import DynamoLogReader
+
+        yield DynamoLogReader(settings.stack)
+        return
+    from tallybrook.ports.log.local import SqliteLogReader
+
+    path = log_path(settings.data_path)
+    if not path.exists():
+        yield None
+        return
+    reader = SqliteLogReader(path)
+    try:
+        yield reader
+    finally:
+        reader.close()
+
+
+def open_account(settings: Settings) -> "Account":
+    """The account that the stack is in, looked at from outside."""
+    from tallybrook.ports.account.aws import AwsAccount
+
+    return AwsAccount(settings.stack, tuple(_types(settings)))
+
+
 def _open_local_stores(settings: Settings, log: "SqliteLog", clock: Clock) -> Stores:
     from tallybrook.ports.counters.local import SqliteCounters
     from tallybrook.ports.failed.local import SqliteFailedRecords
@@ -165,7 +202,104 @@ def _open_aws(settings: Settings, clock: Clock, *, sql: bool) -> Product:
         RecordReader(types),
         lambda: None,
     )
-    return Product(log, stores, None, False, None)
+    engine = open_aws_sql(settings) if sql else None
+    return Product(log, stores, engine, False, partial(_aws_positions, settings))
+
+
+def ensure_admin_key(settings: Settings) -> None:
+    """Make the stack's secret the first admin key, where there is no key at all yet."""
+    keys = open_keys(settings)
+    if keys.version():
+        return
+    from tallybrook.ports.secrets.aws import ManagedSecrets
+
+    secret = ManagedSecrets(settings.stack).get("admin-key")
+    if secret is None:
+        raise StorageError("the stack's secret admin-key is not there yet")
+    keys.first_key(secret)
+
+
+def _aws_positions(settings: Settings) -> Mapping[str, int]:
+    from tallybrook.ports.lake.aws import AwsLakeReader
+
+    reader = AwsLakeReader(settings.stack, settings.bucket, _scratch("lake") / "cache")
+    return {"lake": reader.position()}
+
+
+def _scratch(name: str) -> Path:
+    """A folder of this process for copies and intermediate files."""
+    return Path(tempfile.gettempdir()) / name
+
+
+def function_mb() -> int:
+    """The memory a function was given, in MiB."""
+    return int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024"))
+
+
+def open_aws_sql(settings: Settings) -> SqlEngine:
+    """The SQL engine inside a function; its child starts with ``start()``."""
+    from tallybrook.ports.sql.aws import limits_of, open_engine
+
+    limits = limits_of(function_mb())
+    return open_engine(settings.stack, settings.bucket, _scratch("query"), limits=limits)
+
+
+def open_sequencer(
+    settings: Settings, keep_failed: Callable[[FailedRecord], None]
+) -> Callable[..., list[Commit]]:
+    """What commits a delivery of the events table's stream."""
+    from tallybrook.ports.log.aws.sequencer import Sequencer
+
+    return Sequencer(settings.stack, EFFECTS, keep_failed=keep_failed).apply
+
+
+def open_sockets(settings: Settings) -> "Sockets":
+    """The open WebSockets of the stack."""
+    from tallybrook.ports.sockets.aws import ApiGatewaySockets
+
+    return ApiGatewaySockets(settings.stack, settings.sockets_url)
+
+
+def open_telemetry(settings: Settings) -> "Telemetry":
+    """Metrics of the stack; whoever tells some flushes at the end of its work."""
+    from tallybrook.ports.telemetry.aws import EmfTelemetry
+
+    return EmfTelemetry({"stack": settings.stack})
+
+
+def open_recounting(settings: Settings) -> "tuple[RecordSource, MetricSink]":
+    """Where the stack's records are read for a recount, and its counts written."""
+    from tallybrook.ports.metrics.aws import DynamoMetrics
+    from tallybrook.ports.records.aws import DynamoRecords
+
+    return DynamoRecords(settings.stack), DynamoMetrics(settings.stack)
+
+
+def open_remote_recounting() -> "tuple[RecordSource, MetricSink]":
+    """The same for the GraphQL API that the environment names."""
+    from tallybrook.ports.graphql.client import Api, Endpoint
+    from tallybrook.ports.metrics.graphql import GraphqlMetrics
+    from tallybrook.ports.records.graphql import GraphqlRecords
+
+    api = Api(Endpoint.from_env())
+    return GraphqlRecords(api), GraphqlMetrics(api)
+
+
+@contextmanager
+def open_lake_writer(
+    settings: Settings, keep_failed: Callable[[FailedRecord], None], lease_s: float
+) -> Iterator[Consumer]:
+    """The consumer that writes the stack's lake, for as long as the block lasts. Raises
+    ``ConflictError`` while another one is at work."""
+    from tallybrook.lake.consumer import LakeConsumer
+    from tallybrook.ports.lake.aws import AwsLake
+
+    store = AwsLake(settings.stack, settings.bucket, _scratch("lake"), lease_s=lease_s)
+    consumer = LakeConsumer(store, keep_failed, memory_bytes=(function_mb() << 20) // 2)
+    try:
+        yield consumer
+    finally:
+        consumer.close()
 
 
 class Consumers(Struct):

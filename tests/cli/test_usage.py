@@ -10,7 +10,7 @@ from tallybrook import __version__
 from tests.support import tallybrook
 from tests.support.commands import ARGV, clean_env
 
-COMMANDS = ["serve", "demo", "ingest", "query", "recount", "failed", "keys"]
+COMMANDS = ["serve", "demo", "ingest", "query", "recount", "failed", "keys", "doctor"]
 HEAVY = {"duckdb", "starlette", "uvicorn", "sqlglot", "numpy", "httpx", "websockets"}
 
 

@@ -6,6 +6,7 @@ from tallybrook import __version__
 from tallybrook.entrypoints.cli import (
     agreement,
     demo,
+    doctor,
     failed,
     ingest,
     keys,
@@ -41,5 +42,6 @@ app.command(query.query, help_epilogue=query.EXAMPLES)
 app.command(recount.recount, help_epilogue=recount.EXAMPLES)
 app.command(score.score, help_epilogue=score.EXAMPLES)
 app.command(agreement.agreement, help_epilogue=agreement.EXAMPLES)
+app.command(doctor.doctor, help_epilogue=doctor.EXAMPLES)
 app.command(failed.app)
 app.command(keys.app)

@@ -1,0 +1,1 @@
+"""Is this environment fit to run the product, and if not, what is to be done about it?"""
