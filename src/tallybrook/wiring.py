@@ -28,11 +28,15 @@ from tallybrook.records.reading import RecordReader, parse_types
 from tallybrook.settings import Settings
 
 if TYPE_CHECKING:
+    from tallybrook.entities.catalog import Catalog
     from tallybrook.ports.account import Account
     from tallybrook.ports.log.local import SqliteLog
     from tallybrook.ports.metrics import MetricSink
-    from tallybrook.ports.records import RecordSource
+    from tallybrook.ports.records import RecordShelf, RecordSource
     from tallybrook.ports.sockets import Sockets
+    from tallybrook.ports.state import State
+    from tallybrook.ports.state.aws import DynamoState
+    from tallybrook.ports.state.local import SqliteState
     from tallybrook.ports.telemetry import Telemetry
 
 EFFECTS: CommitEffects = delta
@@ -51,6 +55,22 @@ class Stores(Struct):
     keys: KeyRing
     records: RecordReader
     close: Callable[[], None]
+    entities: "Entities"
+
+
+class Entities(Struct):
+    """What entities and alerts are read from."""
+
+    state: "State"
+    catalog: "Catalog"
+
+
+class Shelves(Struct):
+    """Records as they are listed, and the metrics of others: what GraphQL is served from."""
+
+    records: "RecordShelf"
+    metrics: "MetricSink"
+    close: Callable[[], None]
 
 
 class Product(Struct):
@@ -58,6 +78,7 @@ class Product(Struct):
 
     ``commits_here`` tells whether ``log.watch`` sees every commit; where it does not, commits
     happen elsewhere. ``positions`` is None where a worker writes down its consumers' standing.
+    ``shelves`` is None where GraphQL is answered elsewhere.
     """
 
     log: Log
@@ -65,6 +86,7 @@ class Product(Struct):
     sql: SqlEngine | None
     commits_here: bool
     positions: Positions | None
+    shelves: "Shelves | None" = None
 
 
 def open_product(settings: Settings, clock: Clock = system_clock, *, sql: bool = True) -> Product:
@@ -73,7 +95,8 @@ def open_product(settings: Settings, clock: Clock = system_clock, *, sql: bool =
         return _open_aws(settings, clock, sql=sql)
     log = open_log(settings, clock)
     stores = _open_local_stores(settings, log, clock)
-    return Product(log, stores, open_sql(settings) if sql else None, True, None)
+    shelves = _open_local_shelves(settings, stores, clock)
+    return Product(log, stores, open_sql(settings) if sql else None, True, None, shelves)
 
 
 def log_path(data: Path) -> Path:
@@ -103,13 +126,38 @@ def open_keys(settings: Settings, clock: Clock = system_clock) -> KeyRing:
     return KeyRing(SqliteKeys(settings.data_path / "keys.db"), clock)
 
 
+def open_entities(settings: Settings, state: "State") -> Entities:
+    """Entities as the settings define them, in a state. Raises ``UsageError`` for definitions that
+    cannot be used."""
+    from tallybrook.entities.catalog import Catalog
+    from tallybrook.entities.library import load
+
+    return Entities(state, Catalog(load(settings.entities)))
+
+
+def open_state(settings: Settings, clock: Clock = system_clock) -> "SqliteState | DynamoState":
+    """The small shared state of the stack, or of a data directory, which is made if need be."""
+    if settings.backend == "aws":
+        from tallybrook.ports.state.aws import DynamoState
+
+        return DynamoState(settings.stack, clock)
+    from tallybrook.ports.state.local import SqliteState
+
+    settings.data_path.mkdir(parents=True, exist_ok=True)
+    return SqliteState(settings.data_path / "state.db", clock)
+
+
 @contextmanager
 def open_counters(settings: Settings) -> Iterator[Counters]:
     """The counters of a stack, or of a data directory whose log exists; any process may."""
     if settings.backend == "aws":
         from tallybrook.ports.counters.aws import DynamoCounters
 
-        yield DynamoCounters(settings.stack, record_types=tuple(_types(settings)))
+        remote = DynamoCounters(settings.stack, record_types=tuple(_types(settings)))
+        try:
+            yield remote
+        finally:
+            remote.close()
         return
     from tallybrook.ports.counters.local import SqliteCounters
 
@@ -170,6 +218,20 @@ def _open_local_stores(settings: Settings, log: "SqliteLog", clock: Clock) -> St
     return Stores(reader, counters, failed, events, keys, records, close)
 
 
+def _open_local_shelves(settings: Settings, stores: Stores, clock: Clock) -> Shelves:
+    from tallybrook.ports.metrics.local import SqliteMetrics
+    from tallybrook.ports.records.local import SqliteRecords
+
+    records = SqliteRecords(log_path(settings.data_path))
+    metrics = SqliteMetrics(settings.data_path / "metrics.db", stores.counters, clock)
+
+    def close() -> None:
+        records.close()
+        metrics.close()
+
+    return Shelves(records, metrics, close)
+
+
 def _types(settings: Settings) -> dict[str, tuple[str, ...]]:
     return parse_types(settings.record_types)
 
@@ -193,14 +255,21 @@ def _open_aws(settings: Settings, clock: Clock, *, sql: bool) -> Product:
 
     stack, types = settings.stack, _types(settings)
     log = DynamoLog(stack, clock=clock, max_pending=settings.max_pending)
+    counters = DynamoCounters(stack, record_types=tuple(types))
+    failed = DynamoFailedRecords(stack)
+
+    def close() -> None:
+        counters.close()
+        failed.close()
+
     stores = Stores(
         DynamoLogReader(stack),
-        DynamoCounters(stack, record_types=tuple(types)),
-        DynamoFailedRecords(stack),
+        counters,
+        failed,
         DynamoEvents(stack),
         open_keys(settings, clock),
         RecordReader(types),
-        lambda: None,
+        close,
     )
     engine = open_aws_sql(settings) if sql else None
     return Product(log, stores, engine, False, partial(_aws_positions, settings))
@@ -267,7 +336,7 @@ def open_telemetry(settings: Settings) -> "Telemetry":
     return EmfTelemetry({"stack": settings.stack})
 
 
-def open_recounting(settings: Settings) -> "tuple[RecordSource, MetricSink]":
+def open_recounting(settings: Settings) -> "tuple[RecordShelf, MetricSink]":
     """Where the stack's records are read for a recount, and its counts written."""
     from tallybrook.ports.metrics.aws import DynamoMetrics
     from tallybrook.ports.records.aws import DynamoRecords

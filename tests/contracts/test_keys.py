@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -169,3 +170,48 @@ def test_the_version_is_there_before_the_change_is_hidden(keys: Keys, open_keys:
         done.set()
         reading.result()
     assert seen
+
+
+def test_the_first_key_of_processes_that_start_together(open_keys: Open) -> None:
+    """One of them makes it, none fails, and it opens; also where a process had looked before."""
+    stores = [open_keys() for _ in range(4)]
+    together = threading.Barrier(len(stores))
+
+    class Late:
+        """Looks when nobody has a key yet, and adds when all have looked."""
+
+        def __init__(self, keys: Keys) -> None:
+            self._keys = keys
+
+        def add(self, made: Key) -> None:
+            together.wait(30)
+            self._keys.add(made)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._keys, name)
+
+    def start(keys: Keys) -> str | None:
+        late: Any = Late(keys)
+        return KeyRing(late).first_key("the-operators-own-key")
+
+    with ThreadPoolExecutor(4) as pool:
+        told = list(pool.map(start, stores))
+    assert sorted(told, key=str) == [None, None, None, "the-operators-own-key"]
+    assert len(stores[0].stored()) == 1
+    assert "admin" in KeyRing(stores[0]).check("the-operators-own-key").scopes
+
+
+def test_a_first_key_that_could_not_be_made_is_told(open_keys: Open) -> None:
+    """A conflict that is not the key's own being there is no reason to go on without it."""
+    keys = open_keys()
+
+    class Taken:
+        def add(self, made: Key) -> None:
+            raise ConflictError("the id is another key's")
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(keys, name)
+
+    taken: Any = Taken()
+    with pytest.raises(ConflictError):
+        KeyRing(taken).first_key("the-operators-own-key")

@@ -7,7 +7,7 @@ import pytest
 
 from tallybrook.errors import ConflictError
 from tallybrook.ports.lake import DataFile, LakeStore
-from tallybrook.ports.lake.local import LocalLake, LocalLakeReader
+from tests.contracts.lakes import LakeBackend, open_backend, readable
 
 
 class Clock:
@@ -33,10 +33,15 @@ def opened() -> list[LakeStore]:
     return []
 
 
+@pytest.fixture(params=["local", "aws"])
+def backend(request: pytest.FixtureRequest, tmp_path: Path) -> LakeBackend:
+    return open_backend(request.param, tmp_path, lambda: request.getfixturevalue("stack"))
+
+
 @pytest.fixture
-def open_store(tmp_path: Path, clock: Clock, opened: list[LakeStore]) -> Iterator[Open]:
+def open_store(backend: LakeBackend, clock: Clock, opened: list[LakeStore]) -> Iterator[Open]:
     def open_() -> LakeStore:
-        opened.append(LocalLake(tmp_path, grace_s=600, now_us=clock))
+        opened.append(backend.open(grace_s=600, now_us=clock))
         return opened[-1]
 
     yield open_
@@ -93,7 +98,7 @@ def test_commit_replaces(store: LakeStore) -> None:
     store.commit([new := put(store, "c")], remove=[file.path for file in old])
     assert paths(store) == [new.path]
     assert store.position() == 7
-    assert all(Path(store.locate(file.path)).exists() for file in before.files)
+    assert all(readable(store, file) for file in before.files)
 
 
 @pytest.mark.parametrize("fault", ["falling", "unknown", "known"])
@@ -117,10 +122,10 @@ def test_removed_files_outlive_the_longest_query(store: LakeStore, clock: Clock)
     store.commit([put(store, "b")], remove=[a.path])
     clock.now += 599_000_000
     assert store.expire() == 0
-    assert Path(store.locate(a.path)).exists()
+    assert readable(store, a)
     clock.now += 2_000_000
     assert store.expire() == 1
-    assert not Path(store.locate(a.path)).exists()
+    assert not readable(store, a)
     assert store.expire() == 0
 
 
@@ -132,9 +137,9 @@ def test_orphans_are_swept_at_start(open_store: Open, opened: list[LakeStore]) -
     orphan = put(store, "orphan")
     opened.pop().close()
     again = open_store()
-    assert not Path(again.locate(orphan.path)).exists()
-    assert Path(again.locate(a.path)).exists()
-    assert Path(again.locate(b.path)).exists()
+    assert not readable(again, orphan)
+    assert readable(again, a)
+    assert readable(again, b)
     assert paths(again) == [a.path]
 
 
@@ -163,12 +168,42 @@ def test_small_files_by_partition(store: LakeStore) -> None:
     assert store.small_files(4) == {}
 
 
-def test_reader_in_another_process_needs_no_writer(store: LakeStore, tmp_path: Path) -> None:
+def test_reader_in_another_process_needs_no_writer(store: LakeStore, backend: LakeBackend) -> None:
     """A reader sees each commit after it happened, and an empty lake before there is one."""
-    assert LocalLakeReader(tmp_path / "elsewhere").snapshot("acme").files == ()
-    reader = LocalLakeReader(tmp_path)
+    nowhere, reader = backend.elsewhere(), backend.reader()
+    assert nowhere.snapshot("acme").files == ()
     assert reader.position() == 0
     store.commit([file := put(store, "a")], position=3)
     seen = reader.snapshot("acme")
     assert (seen.position, [f.path for f in seen.files]) == (3, [file.path])
-    reader.close()
+    assert readable(reader, seen.files[0])
+    for one in (nowhere, reader):
+        one.close()
+
+
+def test_addresses_come_in_order_and_in_the_folder(store: LakeStore) -> None:
+    """``locate`` answers file by file, in the account's folder, whatever is asked for twice."""
+    files = [put(store, name) for name in "abc"]
+    store.commit(files)
+    asked = [files[2], files[0], files[2]]
+    found = store.locate(asked)
+    assert [Path(a).name for a in found] == [Path(f.path).name for f in asked]
+    assert all(address.startswith(store.folder("acme")) for address in found)
+    assert Path(found[0]).read_bytes() == b"rows"
+    assert store.locate([]) == []
+
+
+def test_discarded_files_are_gone(store: LakeStore, backend: LakeBackend) -> None:
+    """What was written and is not wanted leaves nothing behind."""
+    store.discard([put(store, "a").path])
+    assert backend.stored() == set()
+
+
+def test_a_commit_of_any_size(store: LakeStore, backend: LakeBackend) -> None:
+    """Hundreds of files come, and go, in one commit."""
+    many = [put(store, f"f{n:03}", date=f"2024-01-{1 + n % 9:02}") for n in range(230)]
+    store.commit(many, position=5)
+    assert len(store.snapshot("acme").files) == 230
+    store.commit([one := put(store, "one")], remove=[file.path for file in many])
+    assert paths(store) == [one.path]
+    assert len(backend.stored()) == 231

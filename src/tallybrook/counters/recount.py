@@ -11,31 +11,12 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from tallybrook.counters.buckets import LARGEST, SIZES
-from tallybrook.errors import TallybrookError
+from tallybrook.counters.tallies import CrossCheckError, Tally, require_agreement
 from tallybrook.events.instants import HOUR_US
 from tallybrook.ports.counters import Counters
 from tallybrook.ports.log import CounterKey, Kind
 
-
-class CrossCheckError(TallybrookError):
-    """The sums of a recount do not agree; nothing was written."""
-
-    slug, title = "cross-check", "Recount does not add up"
-
-
-class Tally(Struct):
-    """One series counted over a set of hours.
-
-    ``counts`` holds (minutes, start) of **every** bucket of the hours, zeros included.
-    ``counted + out_of_window + skipped`` is the number of records read.
-    """
-
-    counts: dict[tuple[int, int], int]
-    read: int
-    counted: int
-    out_of_window: int
-    skipped_no_timestamp: int = 0
-    skipped_invalid_timestamp: int = 0
+__all__ = ["CrossCheckError", "Tally", "recount", "require_agreement", "tally"]
 
 
 def tally(
@@ -90,22 +71,6 @@ def _distinct(ordered: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np
     instants is that of their buckets at every size, so one sort serves them all."""
     starts = np.flatnonzero(np.diff(ordered, prepend=ordered[:1] - 1))
     return ordered[starts], np.diff(starts, append=len(ordered))
-
-
-def require_agreement(result: Tally) -> None:
-    """Raise ``CrossCheckError`` unless every size sums to what was counted, and all adds up."""
-    for minutes in SIZES:
-        total = sum(n for (size, _), n in result.counts.items() if size == minutes)
-        if total != result.counted:
-            raise CrossCheckError(f"{minutes} min: {total} in buckets, {result.counted} counted")
-    accounted = (
-        result.counted
-        + result.out_of_window
-        + result.skipped_no_timestamp
-        + result.skipped_invalid_timestamp
-    )
-    if accounted != result.read:
-        raise CrossCheckError(f"{accounted} accounted for, {result.read} read")
 
 
 class Difference(Struct):

@@ -49,3 +49,14 @@ def content_id(*parts: str | bytes) -> str:
         data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
         digest.update(len(data).to_bytes(8, "big") + data)
     return digest.hexdigest()
+
+
+_MAX_MS = (1 << 48) - 1
+_RANDOM_BITS = 80
+
+
+def stable_id(at_us: int, *parts: str) -> str:
+    """A ULID of an instant whose random half is made of the parts: it sorts among the others."""
+    ms = min(max(at_us // 1000, 0), _MAX_MS)
+    digest = int(content_id(*parts), 16) & ((1 << _RANDOM_BITS) - 1)
+    return _base32(ms, 10) + _base32(digest, 16)

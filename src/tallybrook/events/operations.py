@@ -1,5 +1,7 @@
 """The operations stream's envelope ``{event_type, timestamp, payload}`` as events. Pure."""
 
+from collections.abc import Mapping
+
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
@@ -18,6 +20,13 @@ BUSINESS_KEYS: dict[str, tuple[str, ...]] = {
     "ib_call_logged": ("call_id",),
 }
 """Which payload keys name the fact itself, by event type (SPEC 3, identity)."""
+
+
+def is_operation(fields: Mapping[str, Raw]) -> bool:
+    """Whether an object of a mixed stream is an envelope. ``payload`` is also another name of
+    ``properties``: an event that names a user is one."""
+    named = any(not absent(fields.get(name, UNSET)) for name in ("user_id", "anonymous_id"))
+    return "payload" in fields and "properties" not in fields and not named
 
 
 def read_operation(body: bytes, account_id: str, now_us: int) -> Event:

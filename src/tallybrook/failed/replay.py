@@ -11,11 +11,14 @@ from msgspec import Struct
 from tallybrook.errors import ConflictError
 from tallybrook.events.checks import require_json
 from tallybrook.events.model import Event
-from tallybrook.events.operations import read_operation
-from tallybrook.events.reading import absent, read_event
+from tallybrook.events.operations import is_operation, read_operation
+from tallybrook.events.reading import absent, fields_of, read_event
 from tallybrook.failed.keeping import original_bytes
 from tallybrook.ports.log import FailedRecord, RecordChange, Write
 from tallybrook.records.reading import RecordReader
+
+_MIXED = frozenset({"bus", "kinesis", "s3", "sqs"})
+"""Sources whose records are events or envelopes, told apart by what they hold."""
 
 
 class Replay(Struct):
@@ -50,7 +53,8 @@ def plan_replay(
 
 
 def _event(record: FailedRecord, body: bytes, now_us: int, keep_ip: bool) -> Event:
-    if record.source == "ingest":
+    mixed = record.source.partition(":")[0] in _MIXED and is_operation(fields_of(body))
+    if record.source == "ingest" or mixed:
         return read_operation(body, record.account_id, now_us)  # what it tells is its identity
     event = read_event(body, record.account_id, now_us, keep_ip=keep_ip)
     if not _names_itself(body):

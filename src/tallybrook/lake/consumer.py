@@ -15,7 +15,8 @@ from tallybrook.ports.lake import DataFile, LakeStore
 from tallybrook.ports.log import Chunk, FailedRecord, Topic
 
 MAX_BATCH_BYTES = 32 * 1024 * 1024
-"""Log bytes in one flush: what is decoded at once, and so the memory it takes, is bounded."""
+"""Log bytes in one flush: what is decoded at once, and so the memory it takes (some six times as
+much), is bounded."""
 
 COMPACT_EVERY = 32
 """Flushes after which housekeeping runs even when the log never goes quiet."""
@@ -33,7 +34,6 @@ class LakeConsumer:
 
     name = "lake"
     topic: Topic = "events"
-    max_entries = 100_000
     linger_s = 2.0
 
     def __init__(
@@ -43,19 +43,23 @@ class LakeConsumer:
         *,
         memory_bytes: int = 256 * 1024 * 1024,
         threads: int = 1,
+        batch_bytes: int = MAX_BATCH_BYTES,
         target_bytes: int = TARGET_BYTES,
+        max_entries: int = 100_000,
         now_us: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
         self._store, self._keep_failed = store, keep_failed
         self._writer = open_writer(store.scratch(), memory_bytes, threads)
+        self._batch_bytes = batch_bytes
         self._target_bytes, self._now_us = target_bytes, now_us
+        self.max_entries = max_entries
         self._flushes = 0
 
     def position(self) -> int:
         return self._store.position()
 
     def handle(self, chunks: list[Chunk]) -> None:
-        for batch in _batches(chunks):
+        for batch in _batches(chunks, self._batch_bytes):
             self._flush(batch)
         if self._flushes >= COMPACT_EVERY:
             self.idle()
@@ -93,8 +97,13 @@ class LakeConsumer:
     def _merge(self, group: list[DataFile]) -> None:
         try:
             merged = merge_files(self._writer, self._store, group)
-        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        except duckdb.IOException as error:
             raise StorageError(f"the lake could not merge: {error}") from error
+        except duckdb.OutOfMemoryException:
+            # Small files are slower and nothing worse: what does not fit together stays apart.
+            for part in _halves(group):
+                self._merge(part)
+            return
         self._commit(merged, remove=[file.path for file in group])
 
     def _commit(
@@ -129,12 +138,18 @@ def _failed_record(bad: BadLine) -> FailedRecord:
     )
 
 
-def _batches(chunks: list[Chunk]) -> Iterator[list[Chunk]]:
-    """Cut where ``MAX_BATCH_BYTES`` would be passed; a position is always a chunk's end."""
+def _halves(group: list[DataFile]) -> list[list[DataFile]]:
+    """The parts of a merge that are merges themselves."""
+    middle = len(group) // 2
+    return [part for part in (group[:middle], group[middle:]) if len(part) > 1]
+
+
+def _batches(chunks: list[Chunk], most_bytes: int) -> Iterator[list[Chunk]]:
+    """Cut where ``most_bytes`` would be passed; a position is always a chunk's end."""
     batch: list[Chunk] = []
     size = 0
     for chunk in chunks:
-        if batch and size + len(chunk.body) > MAX_BATCH_BYTES:
+        if batch and size + len(chunk.body) > most_bytes:
             yield batch
             batch, size = [], 0
         batch.append(chunk)

@@ -53,7 +53,7 @@ def merge_files(
     table: Table = EVENTS,
 ) -> list[DataFile]:
     """Write the rows of files of one partition to one new file."""
-    paths = [store.locate(file.path) for file in files]
+    paths = store.locate(files)
     names = ", ".join(f'"{column.name}"' for column in table.columns)
     query = (
         f"SELECT {names}, {_literal(files[0].account_id)} AS account_id,"

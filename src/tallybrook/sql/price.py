@@ -1,18 +1,18 @@
-"""What a scan costs: bytes of the touched columns in the files that cannot be left out. Pure."""
+"""What a scan costs: bytes of the touched columns in the files that cannot be left out."""
 
 from collections.abc import Iterable, Mapping
 
+from tallybrook.costs.prices import prices
+from tallybrook.costs.queries import query_cost
 from tallybrook.ports.lake import DataFile
 from tallybrook.sql.pruning import Bound, Either, Need, Side
 
-USD_PER_TIB = 5.0
-MINIMUM_BYTES = 10 * 1024 * 1024
 DAY_US = 86_400_000_000
 
 
 def usd(scanned_bytes: int) -> float:
-    """Athena's price: by the byte, with a minimum a query."""
-    return max(scanned_bytes, MINIMUM_BYTES) / 2**40 * USD_PER_TIB
+    """Athena's price: by the megabyte, with a minimum a query."""
+    return query_cost(scanned_bytes, prices())
 
 
 def scanned_bytes(files: Iterable[DataFile], columns: frozenset[str]) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 from msgspec import Struct
 
-from tallybrook.lake.tables import EVENTS, TABLES
+from tallybrook.lake.tables import TABLES
 from tallybrook.ports.lake import DataFile, LakeReader, Snapshot
 from tallybrook.ports.log import LogReader
 from tallybrook.ports.sql import (
@@ -130,9 +130,15 @@ class Session:
             metadata.hints.append(
                 f"The lake is behind: {end.events} events were read from the log, which is slower."
             )
+        located = self._locate(plan)
         for scan, files in zip(statement.scans, plan.files, strict=True):
-            self._next.execute(_view(scan, [self._lake.locate(f.path) for f in files], end.events))
-        lock(self._next, self._lake.locate(f"{EVENTS.name}/account_id={account_id}/"))
+            self._next.execute(_view(scan, [located[f.path] for f in files], end.events))
+        lock(self._next, self._lake.folder(account_id))
+
+    def _locate(self, plan: Plan) -> dict[str, str]:
+        """All files of the statement at once: a backend may have to bring them here."""
+        files = list({file.path: file for scanned in plan.files for file in scanned}.values())
+        return dict(zip([f.path for f in files], self._lake.locate(files), strict=True))
 
 
 def _view(scan: Scan, paths: list[str], tail_events: int) -> str:

@@ -146,6 +146,7 @@ class Server:
             Intake(telemetry, self.settings.keep_ip),
             readers,
             product.positions,
+            product.shelves,
         )
         try:
             async with self._publishing(product, readers):
@@ -160,6 +161,8 @@ class Server:
                 await engine.close()
             await asyncio.to_thread(product.log.close)
             readers.shutdown()
+            if product.shelves is not None:
+                product.shelves.close()
             stores.close()
 
     @asynccontextmanager

@@ -1,12 +1,13 @@
 """What the server holds while it runs, and one call's view of it."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from msgspec import Struct
 from starlette.requests import Request
+from starlette.responses import Response
 
 from tallybrook.entrypoints.server.auth import Gate, Principal
 from tallybrook.entrypoints.server.collect import Intake
@@ -17,7 +18,7 @@ from tallybrook.ports.clock import Clock
 from tallybrook.ports.log import Log
 from tallybrook.ports.sql import SqlEngine
 from tallybrook.settings import Settings
-from tallybrook.wiring import Positions, Stores
+from tallybrook.wiring import Positions, Shelves, Stores
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,6 +38,8 @@ class Context(Struct):
     intake: Intake
     readers: ThreadPoolExecutor
     positions: Positions | None = None
+    shelves: Shelves | None = None
+    graphql: Callable[[Request], Awaitable[Response]] | None = None
 
     @property
     def sql(self) -> SqlEngine:

@@ -12,30 +12,14 @@ from tallybrook.entrypoints.server.bodies import read_body
 from tallybrook.entrypoints.server.context import Call
 from tallybrook.entrypoints.server.problems import json_response
 from tallybrook.errors import ConflictError, InvalidError, NotFoundError
-from tallybrook.events.instants import format_instant
 from tallybrook.events.model import MAX_EVENT_BYTES
 from tallybrook.failed.replay import plan_replay
+from tallybrook.failed.showing import ShownFailure, shown
 from tallybrook.ports.log import FailedRecord, FailedStatus, RecordOutcome, Write
 
 _settling: set[str] = set()
 MAX_PAGE_CHARS = 4_000_000
 _STATUSES = ("open", "replayed", "discarded")
-
-
-class ShownFailure(Struct):
-    """A failed record; ``body`` is the original text, base64 where ``encoding`` says so."""
-
-    failed_id: str
-    account_id: str
-    source: str
-    reason: str
-    detail: str
-    body: str
-    encoding: Literal["utf-8", "base64"]
-    tries: int
-    status: FailedStatus
-    first_at: str
-    last_at: str
 
 
 class FailureList(Struct):
@@ -48,15 +32,6 @@ class ReplayReply(Struct):
 
     status: Literal["accepted", "duplicate"] | RecordOutcome
     event_id: str | None
-
-
-def shown(record: FailedRecord) -> ShownFailure:
-    """The form of a failed record that is given back."""
-    return ShownFailure(
-        record.failed_id, record.account_id, record.source, record.reason, record.detail,
-        record.body, record.encoding, record.tries, record.status,
-        format_instant(record.first_at), format_instant(record.last_at),
-    )  # fmt: skip
 
 
 async def failures(call: Call) -> Response:
@@ -121,8 +96,9 @@ async def discard(call: Call) -> Response:
 
 @contextmanager
 def _alone(failed_id: str) -> Iterator[None]:
-    """Between reading a status and the write that changes it nobody else may do the same; this
-    process is the only writer."""
+    """Between reading a status and the write that changes it nobody else may do the same. Locally
+    this process is the only writer; on AWS the log's write finds out who was first, and raises
+    ``ConflictError`` for the others."""
     if failed_id in _settling:
         raise ConflictError("the failed record is being replayed or discarded")
     _settling.add(failed_id)

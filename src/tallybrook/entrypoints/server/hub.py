@@ -7,42 +7,18 @@ what it missed from a short memory, or a fresh snapshot where that does not reac
 import asyncio
 from collections import deque
 from concurrent.futures import Executor
-from typing import Any, Literal
 
 import msgspec
-from msgspec import Struct
 
-from tallybrook.entrypoints.server.failures import shown
 from tallybrook.events.instants import format_instant
+from tallybrook.failed.showing import shown
+from tallybrook.live.messages import LiveTopic, Message, changes_of
 from tallybrook.ports.counters import Counters
-from tallybrook.ports.log import Commit, CounterKey, FailedRecord, Kind
+from tallybrook.ports.log import Commit, FailedRecord
 
-LiveTopic = Literal["metrics", "failed"]
-TOPICS: tuple[LiveTopic, ...] = ("metrics", "failed")
 TICK_S = 0.04
 REMEMBERED = 600
 MAX_QUEUED = 256
-SHOWN_S = 2 * 3600
-"""Deltas are of buckets this young; older ones are read, not watched."""
-
-
-class Change(Struct):
-    """The minute bucket of a series: its new count, and by how much it changed."""
-
-    series: str
-    kind: Kind
-    minute: str
-    count: int
-    delta: int
-
-
-class Message(Struct):
-    """What a client gets."""
-
-    type: str
-    topic: str
-    seq: int
-    data: Any
 
 
 class Client:
@@ -147,20 +123,3 @@ class Hub:
         for client in self._clients:
             if client.account_id == account_id and topic in client.topics:
                 client.push(message)
-
-
-def changes_of(counters: Counters, commits: list[Commit]) -> dict[str, list[Change]]:
-    """Per account, the minute buckets of the last hours that the commits changed."""
-    totals: dict[CounterKey, int] = {}
-    oldest_s = commits[-1].now_us // 1_000_000 - SHOWN_S
-    for commit in commits:
-        for key, delta in commit.counts.items():
-            if key[3] == 1 and key[4] >= oldest_s:
-                totals[key] = totals.get(key, 0) + delta
-    changes: dict[str, list[Change]] = {}
-    for (account_id, kind, series, minutes, start_s), delta in totals.items():
-        rows = counters.rows(account_id, kind, series, minutes, start_s, start_s + 1)
-        count = rows[0].count if rows else 0
-        change = Change(series, kind, format_instant(start_s * 1_000_000), count, delta)
-        changes.setdefault(account_id, []).append(change)
-    return changes

@@ -11,17 +11,20 @@ from msgspec import Struct
 from starlette.responses import StreamingResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from tallybrook.counters import reading
-from tallybrook.counters.buckets import start_of
-from tallybrook.counters.reading import Check, SeriesNow
 from tallybrook.entrypoints.server import params
 from tallybrook.entrypoints.server.auth import Principal, presented_key
 from tallybrook.entrypoints.server.context import Call, Context
-from tallybrook.entrypoints.server.failures import shown
-from tallybrook.entrypoints.server.hub import TOPICS, Client, Hub, LiveTopic, Message
+from tallybrook.entrypoints.server.hub import Client, Hub
 from tallybrook.errors import InvalidError, TallybrookError, UnauthorizedError
-from tallybrook.events.instants import format_instant
-from tallybrook.ports.log import Kind
+from tallybrook.failed.showing import shown
+from tallybrook.live.messages import (
+    TOPICS,
+    LiveTopic,
+    Message,
+    MetricsSnapshot,
+    Subscribe,
+    metrics_snapshot,
+)
 
 PING_S = 15.0
 CHECK_S = 1.0
@@ -30,32 +33,6 @@ SLOW = 4408
 UNAUTHORIZED = 4401
 MALFORMED = 4400
 PING = b'{"type":"ping"}'
-
-
-class Subscribe(Struct):
-    """What a client sends: topics, and the last sequence number it has seen, if any."""
-
-    subscribe: list[str]
-    since: int | None = None
-
-
-class Minute(Struct):
-    """A minute bucket that is not empty."""
-
-    series: str
-    kind: Kind
-    start: str
-    count: int
-
-
-class MetricsSnapshot(Struct):
-    """The current buckets, and the last hour by minute."""
-
-    as_of: str
-    lag_ms: float
-    series: list[SeriesNow]
-    check: Check
-    minutes: list[Minute]
 
 
 _SUBSCRIBE = msgspec.json.Decoder(Subscribe)
@@ -167,16 +144,9 @@ async def snapshot(context: Context, hub: Hub, account_id: str, topic: LiveTopic
 
 
 def _metrics(context: Context, account_id: str) -> MetricsSnapshot:
-    counters, now_us = context.stores.counters, context.clock()
-    this_minute = start_of(now_us, 1)
-    with counters.at_once():
-        found = reading.now(counters, account_id, now_us)
-        sums = counters.sums(account_id, 1, this_minute - 59 * 60, this_minute + 60)
-    minutes = [
-        Minute(series, kind, format_instant(start * 1_000_000), count)
-        for (kind, series, start), count in sorted(sums.items())
-    ]
-    return MetricsSnapshot(found.as_of, context.log.lag_ms(), found.series, found.check, minutes)
+    return metrics_snapshot(
+        context.stores.counters, account_id, context.clock(), context.log.lag_ms()
+    )
 
 
 def _failed(context: Context, account_id: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from tallybrook.counters.reading import RangeCount
 from tallybrook.entrypoints.server import (
     collect,
     failures,
+    graphing,
     querying,
     reads,
     recording,
@@ -18,6 +19,7 @@ from tallybrook.entrypoints.server import (
 from tallybrook.entrypoints.server import schemas as s
 from tallybrook.entrypoints.server.collecting import post_batch, post_event, post_operation
 from tallybrook.entrypoints.server.context import Call
+from tallybrook.failed.showing import ShownFailure
 from tallybrook.ports.keys import Scope
 from tallybrook.ports.sql import QueryResult
 
@@ -158,6 +160,19 @@ ROUTES: tuple[Route, ...] = (
         )
         for path in ("/query", "/api/analytics/query")
     ),
+    *(
+        Route(
+            method=method, path="/graphql", handler=graphing.graphql,
+            summary=f"GraphQL by {method}: records and aggregated metrics", tag="GraphQL",
+            scope=None, body=body, reply_type="application/graphql-response+json",
+            query=query, errors=(400, 401, 403, 406, 413, 415, 429), open_query=True,
+        )
+        for method, body, query in (
+            ("POST", {_JSON: s.GRAPHQL}, ()),
+            ("GET", {}, (Param("query", s.TEXT, "A query; mutations are sent by POST",
+                               required=True),)),
+        )
+    ),
     Route(
         method="GET", path="/failed", handler=failures.failures, summary="Failed records",
         tag="Failed records", scope="read", reply=failures.FailureList, errors=(422,),
@@ -170,7 +185,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         method="GET", path="/failed/{id}", handler=failures.failure, summary="One failed record",
         tag="Failed records", scope="read", path_schemas={"id": s.IDENTIFIER},
-        reply=failures.ShownFailure, errors=(404,),
+        reply=ShownFailure, errors=(404,),
     ),
     Route(
         method="POST", path="/failed/{id}/replay", handler=failures.replay,
@@ -182,7 +197,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         method="DELETE", path="/failed/{id}", handler=failures.discard,
         summary="Discard a failed record; it stays on file as discarded", tag="Failed records",
-        scope="admin", path_schemas={"id": s.IDENTIFIER}, reply=failures.ShownFailure,
+        scope="admin", path_schemas={"id": s.IDENTIFIER}, reply=ShownFailure,
         errors=(404, 409),
     ),
     Route(

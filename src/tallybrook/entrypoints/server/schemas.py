@@ -5,15 +5,25 @@ from typing import Any
 from tallybrook.analytics.periods import GROUPS
 from tallybrook.analytics.plan import COLUMNS
 from tallybrook.counters.buckets import SIZES
-from tallybrook.entrypoints.server.hub import TOPICS as LIVE_TOPICS
 from tallybrook.events.batches import MAX_BATCH_EVENTS
 from tallybrook.events.model import MAX_TEXT
+from tallybrook.live.messages import TOPICS as LIVE_TOPICS
 from tallybrook.ports.sql import MAX_ROWS
 from tallybrook.records.reading import DEFAULT_TYPES, MAX_RECORDS
 
 Schema = dict[str, Any]
 
 TEXT: Schema = {"type": "string"}
+GRAPHQL: Schema = {
+    "type": "object",
+    "required": ["query"],
+    "properties": {
+        "query": {"type": "string"},
+        "operationName": {"type": ["string", "null"]},
+        "variables": {"type": ["object", "null"]},
+        "extensions": {"type": ["object", "null"]},
+    },
+}
 SHORT: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT}
 OPTIONAL: Schema = {"type": ["string", "null"], "minLength": 1, "maxLength": MAX_TEXT}
 OBJECT: Schema = {"type": ["object", "null"]}

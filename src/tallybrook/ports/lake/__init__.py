@@ -12,8 +12,8 @@ Guarantees of every backend
 * **Isolation.** A snapshot names files of its account alone.
 * **Order.** Positions and snapshot ids only rise. Committing a position below the present one is
   a ``ConflictError`` and changes nothing.
-* **One writer.** A second writer is refused when it opens the store. Readers: any number, any
-  process.
+* **One writer.** A second writer is refused when it opens the store. Where a writer that is
+  taken for dead can be replaced, it is refused from then on. Readers: any number, any process.
 * **Absence.** An account without events has a snapshot without files; a lake that was never
   written to has position 0.
 """
@@ -65,8 +65,15 @@ class LakeReader(Protocol):
     def snapshot(self, account_id: str) -> Snapshot:
         """One consistent view of an account."""
 
-    def locate(self, path: str) -> str:
-        """The address of a data file for the engine that reads it."""
+    def locate(self, files: Sequence[DataFile]) -> list[str]:
+        """The addresses of data files for the engine that reads them, in their order.
+
+        They are good until the next call. ``StorageError`` when one cannot be read now,
+        ``TooLargeError`` when together they are more than the engine has room for.
+        """
+
+    def folder(self, account_id: str) -> str:
+        """The directory that the addresses of an account's files lie under, and nobody else's."""
 
     def close(self) -> None: ...
 

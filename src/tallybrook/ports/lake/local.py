@@ -44,8 +44,11 @@ class LocalLakeReader:
         db = self._open()
         return Snapshot(0, 0, ()) if db is None else catalog.snapshot(db, account_id)
 
-    def locate(self, path: str) -> str:
-        return str(self.root / path)
+    def locate(self, files: Sequence[DataFile]) -> list[str]:
+        return [str(self.root / file.path) for file in files]
+
+    def folder(self, account_id: str) -> str:
+        return f"{self.root / TABLE}/account_id={account_id}/"
 
     def close(self) -> None:
         if self._db is not None:
@@ -91,8 +94,11 @@ class LocalLake:
     def snapshot(self, account_id: str) -> Snapshot:
         return catalog.snapshot(self._db, account_id)
 
-    def locate(self, path: str) -> str:
-        return str(self.root / path)
+    def locate(self, files: Sequence[DataFile]) -> list[str]:
+        return [str(self.root / file.path) for file in files]
+
+    def folder(self, account_id: str) -> str:
+        return f"{self.root / TABLE}/account_id={account_id}/"
 
     def relative(self, location: str) -> str:
         return str(Path(location).relative_to(self.root))

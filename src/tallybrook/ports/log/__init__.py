@@ -25,7 +25,9 @@ failed records and their effects are stored together or, after an error, not at 
 in the log in the order of writes and within them; records are entries of the topic ``records``.
 
 On AWS each event, record and failed record of a write is stored by itself (events and records
-first, then failed records, then what is settled). An event is counted and numbered by the function
+first, then failed records, then what is settled). But one event or record that settles one failed
+record is stored with it or not at all, and settling by itself (100 at most) is one step too:
+``ConflictError`` when a failed record is not open. An event is counted and numbered by the function
 on the table's stream, within about a second and in the stream's order; records are counted by the
 function on their own tables' streams, which are their log.
 """

@@ -42,6 +42,9 @@ KEPT_S = 14 * 24 * 3600
 ORIGIN = "tallybrook-origin"
 """The message attribute that carries ``origin_id`` where a redrive makes a new message."""
 
+FIRST_SENT = "tallybrook-first-sent"
+"""And the one that carries when that was, in milliseconds: names are made of both."""
+
 _REFUSED = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 

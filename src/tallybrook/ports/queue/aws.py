@@ -17,6 +17,7 @@ from tallybrook.errors import ConflictError, StorageError, TallybrookError
 from tallybrook.ports.aws.clients import client, error_code, translated
 from tallybrook.ports.aws.dynamo import back_off
 from tallybrook.ports.queue import (
+    FIRST_SENT,
     MAX_DELAY_S,
     MAX_VISIBILITY_S,
     MAX_WAIT_S,
@@ -257,11 +258,13 @@ def _size_bytes(entry: Entry) -> int:
 
 
 def _attributes_again(letter: Entry) -> dict[str, Any]:
-    """The attributes the letter had, and the id it was first sent under."""
+    """The attributes the letter had, the id it was first sent under, and when that was."""
     attributes = dict(letter.get("MessageAttributes", {}))
-    if len(attributes) < _MAX_ATTRIBUTES:
-        first = {"DataType": "String", "StringValue": letter["MessageId"]}
-        attributes.setdefault(ORIGIN, first)
+    if ORIGIN not in attributes:
+        sent_ms = letter.get("Attributes", {}).get("SentTimestamp", "0")
+        for name, value in ((ORIGIN, letter["MessageId"]), (FIRST_SENT, sent_ms)):
+            if len(attributes) < _MAX_ATTRIBUTES:
+                attributes[name] = {"DataType": "String", "StringValue": value}
     return attributes
 
 

@@ -1,7 +1,8 @@
-"""The query child: ``python -m tallybrook.ports.sql.child DATA_DIR MEMORY_BYTES THREADS``.
+"""The query child: ``python -m tallybrook.ports.sql.child``.
 
-Requests on stdin, replies on stdout. It has no other way in or out, runs one statement at a time
-at the lowest priority, and ends when its stdin does, whatever it is doing.
+Setup and requests on stdin, replies on stdout. It runs one statement at a time at the lowest
+priority, and ends when its stdin does, whatever it is doing. A statement has no other way in or
+out: the engine is locked, and neither the arguments nor the environment hold a secret.
 """
 
 import os
@@ -10,40 +11,82 @@ import resource
 import sqlite3
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import duckdb
 
-from tallybrook.errors import RetryableError, TallybrookError
-from tallybrook.ports.lake.local import LocalLakeReader
-from tallybrook.ports.log.local import SqliteLogReader
+from tallybrook.errors import RetryableError, TallybrookError, TooLargeError
+from tallybrook.ports.lake import LakeReader
+from tallybrook.ports.log import LogReader
 from tallybrook.ports.priority import step_back
-from tallybrook.ports.sql import Limits, QueryRequest, ResultColumn, frames
+from tallybrook.ports.sql import QueryRequest, ResultColumn, frames
+from tallybrook.ports.sql.source import AwsSource, LocalSource, Source
 from tallybrook.sql.session import Session, public_message
 
 
 def main() -> None:
     """Serve until stdin closes."""
-    data_dir, limits = Path(sys.argv[1]), Limits(int(sys.argv[2]), int(sys.argv[3]))
-    step_back(19)
+    stdin = sys.stdin.buffer
+    setup = frames.setup(_next_body(stdin))
     requests: queue.SimpleQueue[QueryRequest] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(sys.stdin.buffer, requests), daemon=True).start()
+    threading.Thread(target=_listen, args=(stdin, requests), daemon=True).start()
     out = _private_stdout()
-    session = Session(LocalLakeReader(data_dir), SqliteLogReader(data_dir / "log.db"), limits)
+    readers = _readers(setup.source)
+    # Not before what is imported by then: on a busy machine that would take the longest.
+    step_back(19)
+    session = Session(*readers, setup.limits)
     session.warm()
-    _limit_memory(limits.memory_bytes)
+    _limit_memory(setup.limits.memory_bytes)
     _send(out, frames.Ready())
     while True:
-        _answer(session, requests.get(), out, data_dir)
+        _answer(session, requests.get(), out, setup.source.root)
         session.prepare()
 
 
-def _listen(stdin: BinaryIO, requests: "queue.SimpleQueue[QueryRequest]") -> None:
+def _readers(source: Source) -> tuple[LakeReader, LogReader]:
+    # Imported here, so that a child loads the one it needs and never an SDK beside SQLite.
+    if isinstance(source, LocalSource):
+        from tallybrook.ports.lake.local import LocalLakeReader
+        from tallybrook.ports.log.local import SqliteLogReader
+
+        data_dir = Path(source.data_dir)
+        return LocalLakeReader(data_dir), SqliteLogReader(data_dir / "log.db")
+    with _environment(source):
+        from tallybrook.ports.lake.aws import AwsLakeReader
+        from tallybrook.ports.log.aws.reader import DynamoLogReader
+
+        lake = AwsLakeReader(
+            source.stack, source.bucket, Path(source.cache_dir), cache_bytes=source.cache_bytes
+        )
+        lake.locate([])  # has it make everything that it makes when first asked
+        return lake, DynamoLogReader(source.stack)
+
+
+@contextmanager
+def _environment(source: AwsSource) -> Iterator[None]:
+    """For as long as the clients are made, which then keep what they found."""
+    os.environ.update(source.environment)
+    try:
+        yield
+    finally:
+        for name in source.environment:
+            os.environ.pop(name, None)
+
+
+def _next_body(stdin: BinaryIO) -> bytes:
     """The end of stdin is the end of the parent: leave at once, mid-query or not."""
-    while len(prefix := stdin.read(frames.LENGTH_BYTES)) == frames.LENGTH_BYTES:
-        requests.put(frames.request(stdin.read(frames.length(prefix))))
-    os._exit(0)
+    prefix = stdin.read(frames.LENGTH_BYTES)
+    if len(prefix) < frames.LENGTH_BYTES:
+        os._exit(0)
+    return stdin.read(frames.length(prefix))
+
+
+def _listen(stdin: BinaryIO, requests: "queue.SimpleQueue[QueryRequest]") -> None:
+    while True:
+        requests.put(frames.request(_next_body(stdin)))
 
 
 def _private_stdout() -> BinaryIO:
@@ -66,7 +109,7 @@ def _send(out: BinaryIO, reply: frames.Reply) -> None:
     out.flush()
 
 
-def _answer(session: Session, request: QueryRequest, out: BinaryIO, data_dir: Path) -> None:
+def _answer(session: Session, request: QueryRequest, out: BinaryIO, root: str) -> None:
     def emit(part: list[ResultColumn] | list[list[Any]]) -> None:
         columns = [c for c in part if isinstance(c, ResultColumn)]
         rows = [row for row in part if isinstance(row, list)]
@@ -75,13 +118,15 @@ def _answer(session: Session, request: QueryRequest, out: BinaryIO, data_dir: Pa
     try:
         reply: frames.Reply = frames.Done(session.run(request, emit))
     except (TallybrookError, duckdb.Error, sqlite3.Error, MemoryError, RecursionError) as error:
-        reply = _failed(error, str(data_dir))
+        reply = _failed(error, root)
     _send(out, reply)
 
 
 def _failed(error: Exception, root: str) -> frames.Failed:
     if isinstance(error, RetryableError):
         return frames.Failed("StorageError", error.detail)
+    if isinstance(error, TooLargeError):
+        return frames.Failed("ScanLimitError", error.detail)
     if isinstance(error, TallybrookError):
         pointer = error.errors[0].pointer if error.errors else "/sql"
         reason, fix = getattr(error, "reason", error.detail), getattr(error, "fix", "")

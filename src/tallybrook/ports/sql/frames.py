@@ -1,7 +1,8 @@
 """What the engine and its child say to each other: length-prefixed MessagePack, one message each.
 
-The child answers a ``QueryRequest`` with ``Heading``, any number of ``Rows`` and ``Done``; or, at
-any point, with ``Failed`` instead of the rest.
+The child is told a ``Setup`` first, and says ``Ready``. From then on it answers a
+``QueryRequest`` with ``Heading``, any number of ``Rows`` and ``Done``; or, at any point, with
+``Failed`` instead of the rest.
 """
 
 import struct
@@ -10,11 +11,19 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from tallybrook.ports.sql import QueryMetadata, QueryRequest, ResultColumn
+from tallybrook.ports.sql import Limits, QueryMetadata, QueryRequest, ResultColumn
+from tallybrook.ports.sql.source import Source
 
 MAX_FRAME_BYTES = 256 * 1024 * 1024
 _LENGTH = struct.Struct(">I")
 LENGTH_BYTES = _LENGTH.size
+
+
+class Setup(Struct):
+    """Where to read, and how much to use."""
+
+    source: Source
+    limits: Limits
 
 
 class Ready(Struct, tag=True):
@@ -47,9 +56,10 @@ Reply = Ready | Heading | Rows | Done | Failed
 _encoder = msgspec.msgpack.Encoder()
 _reply: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
 _request = msgspec.msgpack.Decoder(QueryRequest)
+_setup = msgspec.msgpack.Decoder(Setup)
 
 
-def frame(message: Reply | QueryRequest) -> bytes:
+def frame(message: Reply | QueryRequest | Setup) -> bytes:
     body = _encoder.encode(message)
     return _LENGTH.pack(len(body)) + body
 
@@ -68,3 +78,7 @@ def reply(body: bytes) -> Reply:
 
 def request(body: bytes) -> QueryRequest:
     return _request.decode(body)
+
+
+def setup(body: bytes) -> Setup:
+    return _setup.decode(body)

@@ -2,7 +2,8 @@
 
 import asyncio
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -19,10 +20,12 @@ from tallybrook.ports.sql import (
     QueryTimeoutError,
     process,
 )
+from tallybrook.ports.sql.source import LocalSource, Source
 
 
 class LocalSqlEngine:
-    """``ports.sql.SqlEngine`` over a data directory. Belongs to one event loop.
+    """``ports.sql.SqlEngine`` over a data directory, or over what ``source`` names each time a
+    child is started. Belongs to one event loop.
 
     At most ``children`` statements run and ``max_waiting`` wait; the next is told to come back.
     A child that was killed, or died, is replaced while nobody waits for it.
@@ -30,13 +33,14 @@ class LocalSqlEngine:
 
     def __init__(
         self,
-        data_dir: Path,
+        source: Path | Callable[[], Source],
         *,
         children: int = 2,
         max_waiting: int = 16,
         limits: Limits | None = None,
     ) -> None:
-        self._data_dir, self._limits = data_dir, limits or Limits()
+        self._source = source if callable(source) else partial(LocalSource, str(source))
+        self._limits = limits or Limits()
         self._children, self._max_waiting = children, max_waiting
         self._slots: asyncio.LifoQueue[process.Child | None] = asyncio.LifoQueue()
         self._waiting = 0
@@ -122,7 +126,7 @@ class LocalSqlEngine:
             self._slots.put_nowait(fresh)
 
     async def _start(self) -> process.Child:
-        child = await process.start(self._data_dir, self._limits)
+        child = await process.start(self._source(), self._limits)
         self._live.add(child)
         return child
 

@@ -20,6 +20,7 @@ from tallybrook.ports.sql import (
     ScanLimitError,
     frames,
 )
+from tallybrook.ports.sql.source import AwsSource, Source
 
 START_TIMEOUT_S = 30.0
 WATCH_S = 0.1
@@ -55,7 +56,7 @@ class Child:
         the child leaves it in an unknown state: kill it."""
         watch = asyncio.ensure_future(self._watch_memory())
         try:
-            self._write(frames.frame(request))
+            self.send(request)
             return await self._collect(execution_id)
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise await self._died() from error
@@ -69,10 +70,10 @@ class Child:
     async def wait(self) -> None:
         await self._process.wait()
 
-    def _write(self, data: bytes) -> None:
+    def send(self, message: QueryRequest | frames.Setup) -> None:
         if self._process.stdin is None:
             raise ConnectionError("no stdin")
-        self._process.stdin.write(data)
+        self._process.stdin.write(frames.frame(message))
 
     async def read(self) -> frames.Reply:
         stream = self._process.stdout
@@ -110,22 +111,22 @@ class Child:
         return RetryableError(f"the query process ended with {code}")
 
 
-async def start(data_dir: Path, limits: Limits) -> Child:
+async def start(source: Source, limits: Limits) -> Child:
     """Start one and wait until it is warm. ``RetryableError`` when it does not come up."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "tallybrook.ports.sql.child"),
-        *(str(data_dir), str(limits.memory_bytes), str(limits.threads)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        env=_environment(),
+        env=_environment(source),
         start_new_session=True,
     )
     child = Child(process, limits)
     try:
         async with asyncio.timeout(START_TIMEOUT_S):
+            child.send(frames.Setup(source, limits))
             await child.read()
-    except (TimeoutError, asyncio.IncompleteReadError) as error:
+    except (TimeoutError, asyncio.IncompleteReadError, ConnectionError) as error:
         child.kill()
         raise RetryableError("the query process did not start") from error
     except asyncio.CancelledError:
@@ -134,10 +135,12 @@ async def start(data_dir: Path, limits: Limits) -> Child:
     return child
 
 
-def _environment() -> dict[str, str]:
+def _environment(source: Source) -> dict[str, str]:
     """No secrets, and no thread pools of libraries that the child does not use."""
     kept = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
-    return kept | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    kept |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    # Files are fetched by threads, each of which would reserve address space, and that is limited.
+    return kept | ({"MALLOC_ARENA_MAX": "2"} if isinstance(source, AwsSource) else {})
 
 
 def _error(reply: frames.Failed) -> TallybrookError:

@@ -20,15 +20,22 @@ def insert(dynamo: Any, table: str, item: Item) -> bool:
     very write, and is no duplicate.
     """
     try:
-        conditional(
-            dynamo.put_item,
-            "store an event",
-            TableName=table,
-            Item=item,
-            ConditionExpression="attribute_not_exists(pk)",
-            ReturnValuesOnConditionCheckFailure="ALL_OLD",
-        )
+        conditional(dynamo.put_item, "store an event", **insertion(table, item))
     except UnmetError as unmet:
-        found = unmet.items[0]
-        return found is None or found.get("w") != item["w"]
+        return is_duplicate(unmet.items[0], item)
     return False
+
+
+def insertion(table: str, item: Item) -> dict[str, Any]:
+    """The put of an event that is not there yet; it asks for the one that is."""
+    return {
+        "TableName": table,
+        "Item": item,
+        "ConditionExpression": "attribute_not_exists(pk)",
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+
+
+def is_duplicate(found: Item | None, item: Item) -> bool:
+    """Whether the row that was found in the way is another write's."""
+    return found is None or found.get("w") != item["w"]

@@ -1,5 +1,6 @@
 """Storing records in DynamoDB: what each call does, and exactly what came of it."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tallybrook.errors import StorageError
@@ -30,29 +31,36 @@ def record_item(change: RecordChange, arrival: int, token: str) -> Item:
     return checked(item)
 
 
-def apply_change(dynamo: Any, table: str, change: RecordChange, item: Item) -> RecordOutcome:
+def apply_change(
+    dynamo: Any,
+    table: str,
+    change: RecordChange,
+    item: Item,
+    beside: Sequence[Mapping[str, Any]] = (),
+) -> RecordOutcome:
     """Bring a record to its new image; tells exactly what that did.
 
     The row is read and then replaced on condition that it is still the one read: changes of one
     record take effect one after another, whoever makes them. Nothing is written when nothing
     changes, so that the table's stream is quiet too.
+
+    ``beside`` are actions of the same transaction, done when and only when the record changes.
+    Raises ``UnmetError`` when a condition of theirs is not met.
     """
-    key = {name: item[name] for name in ("pk", "record_id")}
-    old = _read(dynamo, table, key)
+    old = _read(dynamo, table, {name: item[name] for name in ("pk", "record_id")})
     for attempt in range(_ROUNDS):
         outcome = _outcome(old, item, change.op)
         if outcome in ("unchanged", "absent"):
             return outcome
         try:
-            if change.op == "put":
-                _replace(dynamo, table, item, old)
-            else:
-                _delete(dynamo, table, key, old)
+            (_replace if change.op == "put" else _delete)(dynamo, table, item, old, beside)
             return outcome
         except UnmetError as unmet:
-            old = unmet.items[0]
-        if old is not None and old.get("w") == item["w"]:
-            return outcome  # stored by this very call, whose first answer was lost
+            old = unmet.items.get(0, old)
+            if old is not None and old.get("w") == item["w"]:
+                return outcome  # stored by this very call, whose first answer was lost
+            if any(unmet.items):
+                raise
         back_off(min(attempt, 5))
     raise StorageError("store a record: others keep changing it")
 
@@ -74,27 +82,33 @@ def _outcome(old: Item | None, new: Item, op: str) -> RecordOutcome:
     return "unchanged" if same else "updated"
 
 
-def _replace(dynamo: Any, table: str, item: Item, old: Item | None) -> None:
-    conditional(
-        dynamo.put_item,
-        "store a record",
-        TableName=table,
-        Item=item,
-        ReturnValuesOnConditionCheckFailure="ALL_OLD",
-        **_still(old),
-    )
-
-
-def _delete(dynamo: Any, table: str, key: Item, old: Item | None) -> None:
-    # A transaction of one: its token tells the SDK's second try from somebody else's delete,
-    # which leaves nothing behind to tell them apart by.
-    delete = {
+def _replace(
+    dynamo: Any, table: str, item: Item, old: Item | None, beside: Sequence[Mapping[str, Any]]
+) -> None:
+    put = {
         "TableName": table,
-        "Key": key,
+        "Item": item,
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         **_still(old),
     }
-    transact(dynamo, [{"Delete": delete}], "delete a record")
+    if beside:
+        transact(dynamo, [{"Put": put}, *beside], "store a record")
+    else:
+        conditional(dynamo.put_item, "store a record", **put)
+
+
+def _delete(
+    dynamo: Any, table: str, item: Item, old: Item | None, beside: Sequence[Mapping[str, Any]]
+) -> None:
+    # A transaction, even of one: its token tells the SDK's second try from somebody else's
+    # delete, which leaves nothing behind to tell them apart by.
+    delete = {
+        "TableName": table,
+        "Key": {name: item[name] for name in ("pk", "record_id")},
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        **_still(old),
+    }
+    transact(dynamo, [{"Delete": delete}, *beside], "delete a record")
 
 
 def _still(old: Item | None) -> dict[str, Any]:

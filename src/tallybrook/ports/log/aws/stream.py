@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from tallybrook.errors import MalformedError
-from tallybrook.events.ids import content_id
+from tallybrook.events.ids import stable_id
 from tallybrook.events.model import Event
 from tallybrook.ports.log import FailedRecord
 from tallybrook.ports.log.aws.rows import stored_event
@@ -54,11 +54,19 @@ def mark_of(record: StreamRecord) -> bytes:
     return hashlib.blake2b(record["eventID"].encode(), digest_size=MARK_BYTES).digest()
 
 
+def _created_us(record: StreamRecord) -> int:
+    """When the row was written, the same at every delivery: a number of seconds in a function's
+    event, a datetime from the SDK."""
+    created = record["dynamodb"].get("ApproximateCreationDateTime", 0)
+    seconds = created.timestamp() if hasattr(created, "timestamp") else float(created)
+    return int(seconds) * 1_000_000
+
+
 def _failed(record: StreamRecord, error: Exception, now_us: int) -> FailedRecord:
     key = record["dynamodb"].get("Keys", {}).get("pk", {}).get("S", "")
     account, separator, _ = key.partition("#")
     return FailedRecord(
-        failed_id=content_id("sequence", record["eventID"]),
+        failed_id=stable_id(_created_us(record), "sequence", record["eventID"]),
         account_id=account if separator and account else _DEFAULT_ACCOUNT,
         source="sequence",
         reason=MalformedError.slug,

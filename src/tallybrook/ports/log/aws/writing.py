@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from tallybrook.errors import BacklogFullError, StorageError, TallybrookError
@@ -20,6 +21,7 @@ from tallybrook.ports.log.aws.parts import Part, run_all
 from tallybrook.ports.log.aws.planning import Plan, PlannedChange, plan
 from tallybrook.ports.log.aws.reader import DynamoLogReader
 from tallybrook.ports.log.aws.records import apply_change
+from tallybrook.ports.log.aws.replaying import Settling, is_replay, replay_change, replay_event
 from tallybrook.ports.log.aws.rows import ArrivalNumbers
 
 _log = logging.getLogger(__name__)
@@ -34,6 +36,8 @@ class DynamoLog:
     Any number of processes may hold one at once. Writes run side by side, and so do the events of
     one write; ``done`` is called on a thread of the pool. A write that fails may have left its
     first parts behind: sent again, they are told as duplicates, and nothing is stored twice.
+    A replay (one event or one record, and one failed record that it settles) is one transaction,
+    and so is settling by itself: a ``ConflictError`` unless the failed records are open.
     """
 
     def __init__(
@@ -129,7 +133,10 @@ class DynamoLog:
         except Exception as error:  # noqa: BLE001 - told to the caller
             end([error])
             return
-        run_all(self._pool, self._parts(planned, receipt), partial(self._go_on, write, end))
+        if is_replay(write):
+            run_all(self._pool, [partial(self._replay, write, planned, receipt)], end)
+        else:
+            run_all(self._pool, self._parts(planned, receipt), partial(self._go_on, write, end))
 
     def _parts(self, planned: Plan, receipt: Receipt) -> list[Part]:
         events = [partial(self._insert, row, receipt) for row in planned.events]
@@ -145,6 +152,17 @@ class DynamoLog:
             table = physical(self._stack, f"records-{change.record_type}")
             receipt.records[at] = apply_change(self._dynamo, table, change, item)
 
+    def _replay(self, write: Write, planned: Plan, receipt: Receipt) -> None:
+        """One transaction, so that instances which replay the same at once store it once."""
+        ((failed_id, status),) = write.settle.items()
+        settling = Settling(self._failed, failed_id, status, self._clock())
+        for row in planned.events:
+            table = physical(self._stack, EVENTS)
+            receipt.duplicate[row.at] = replay_event(self._dynamo, table, row.item, settling)
+        for at, change, item in chain.from_iterable(planned.records):
+            table = physical(self._stack, f"records-{change.record_type}")
+            receipt.records[at] = replay_change(self._dynamo, table, change, item, settling)
+
     def _go_on(self, write: Write, end: Any, errors: list[Exception]) -> None:
         """Failed records only after what was good: sent again after an error they would be kept
         under other ids. Settled is what they became only when that is stored."""
@@ -155,7 +173,11 @@ class DynamoLog:
             run_all(self._pool, keep, partial(self._settle, write, end))
 
     def _settle(self, write: Write, end: Any, errors: list[Exception]) -> None:
-        settle = [partial(self._failed.settle, write.settle, self._clock())] if write.settle else []
+        # By itself it decides between several who do so at once. Behind something else it must be
+        # safe to send again.
+        alone = not (write.events or write.records or write.failed)
+        part = partial(self._failed.settle, write.settle, self._clock(), only_open=alone)
+        settle = [part] if write.settle else []
         if errors:
             end(errors)
         else:

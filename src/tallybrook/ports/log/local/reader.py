@@ -2,6 +2,8 @@
 
 import sqlite3
 import threading
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from tallybrook.errors import StorageError
@@ -13,7 +15,10 @@ MAX_READ_BYTES = 64 << 20
 
 
 class Readers:
-    """One read-only connection a thread over one SQLite file."""
+    """One read-only connection a thread over one SQLite file.
+
+    A file that is locked or cannot be read is a ``StorageError`` (try again).
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -29,9 +34,15 @@ class Readers:
         return connection
 
     def all(self, sql: str, args: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
-        """All rows; a locked or unreadable file is a ``StorageError`` (try again)."""
+        """All rows."""
+        with self.reading() as connection:
+            return connection.execute(sql, args).fetchall()
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """This thread's connection, and SQLite's errors as ours."""
         try:
-            return self.get().execute(sql, args).fetchall()
+            yield self.get()
         except sqlite3.Error as error:
             raise StorageError(f"cannot read {self._path.name}: {error}") from error
 
@@ -53,23 +64,14 @@ class SqliteLogReader:
         return int(str(row[0][0])) if row else 0
 
     def chunks(self, topic: Topic, after_seq: int, max_entries: int = 10_000) -> list[Chunk]:
-        found: list[Chunk] = []
-        entries = held_bytes = 0
-        rows = self._readers.get().execute(
-            "SELECT first_seq, count, ingested_at, body FROM chunks"
-            " WHERE first_seq > ? AND topic = ? ORDER BY first_seq",
-            (self._start(after_seq) - 1, topic),
-        )
-        for first, count, ingested_at, body in rows:
-            if first + count - 1 <= after_seq:
-                continue
-            entries += count
-            held_bytes += len(body)
-            if found and (entries > max_entries or held_bytes > MAX_READ_BYTES):
-                break
-            found.append(Chunk(first, count, ingested_at, body))
-        rows.close()
-        return found
+        start = self._start(after_seq) - 1
+        with self._readers.reading() as connection, closing(connection.cursor()) as cursor:
+            rows = cursor.execute(
+                "SELECT first_seq, count, ingested_at, body FROM chunks"
+                " WHERE first_seq > ? AND topic = ? ORDER BY first_seq",
+                (start, topic),
+            )
+            return _up_to(max_entries, (Chunk(*row) for row in rows), after_seq)
 
     def chunk_of(self, seq: int) -> Chunk | None:
         """The chunk that holds one sequence number, or None past the head."""
@@ -93,3 +95,18 @@ class SqliteLogReader:
             (after_seq + 1,),
         )
         return int(str(rows[0][0])) if rows else after_seq + 1
+
+
+def _up_to(max_entries: int, chunks: Iterable[Chunk], after_seq: int) -> list[Chunk]:
+    """The first chunks past a number that fit together, at least one if there is any."""
+    found: list[Chunk] = []
+    entries = held_bytes = 0
+    for chunk in chunks:
+        if chunk.last_seq <= after_seq:
+            continue
+        entries += chunk.count
+        held_bytes += len(chunk.body)
+        if found and (entries > max_entries or held_bytes > MAX_READ_BYTES):
+            break
+        found.append(chunk)
+    return found

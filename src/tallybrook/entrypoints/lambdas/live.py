@@ -1,0 +1,87 @@
+"""Live updates on AWS: the messages of the live protocol, posted to open WebSockets.
+
+The same messages as the server's. What is different: nothing is remembered, so that a client that
+comes back always gets a snapshot; and a message has at most 128 KiB, so that a snapshot of very
+many series goes less far back, and long bodies of failed records are cut.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from tallybrook.entrypoints.lambdas.runtime import Opened
+from tallybrook.errors import TallybrookError
+from tallybrook.events.instants import format_instant
+from tallybrook.failed.showing import ShownFailure, shown
+from tallybrook.live.messages import LiveTopic, Message, changes_of, metrics_snapshot
+from tallybrook.ports.log import Commit, FailedRecord
+from tallybrook.ports.sockets import MAX_MESSAGE_BYTES, Sockets
+
+MAX_BODY = 2_000
+"""Characters of a failed record's body that a message carries; the whole is read over HTTP."""
+
+_CHANGES = 400
+_FAILED = 20
+_LISTED = 50
+_log = logging.getLogger("tallybrook.lambda")
+_encode = msgspec.json.encode
+
+
+def push(commits: list[Commit], opened: Opened, sockets: Sockets) -> None:
+    """Tell the subscribers of every account what the commits changed.
+
+    What cannot be told is logged and left: the commits are made, and delivering them again would
+    not tell it either.
+    """
+    try:
+        for account_id, topic, message in deltas(commits, opened):
+            sockets.push(account_id, topic, message)
+    except TallybrookError as error:
+        _log.warning("live updates were not told: %s", error)
+
+
+def deltas(commits: list[Commit], opened: Opened) -> Iterator[tuple[str, LiveTopic, bytes]]:
+    """The messages of some commits: account, topic, message."""
+    seq, as_of = commits[-1].last_seq, format_instant(commits[-1].now_us)
+    for account_id, changes in changes_of(opened.stores.counters, commits).items():
+        for part in _parts(changes, _CHANGES):
+            data: Any = {"as_of": as_of, "changes": part}
+            yield account_id, "metrics", _encode(Message("delta", "metrics", seq, data))
+    failed: dict[str, list[FailedRecord]] = {}
+    for record in (record for commit in commits for record in commit.failed):
+        failed.setdefault(record.account_id, []).append(record)
+    for account_id, records in failed.items():
+        for some in _parts(records, _FAILED):
+            data = {"failed": [_short(record) for record in some]}
+            yield account_id, "failed", _encode(Message("delta", "failed", seq, data))
+
+
+def snapshot(account_id: str, topic: LiveTopic, opened: Opened) -> bytes:
+    """The first message of a topic. ``seq`` is read first: what comes in meanwhile is told again
+    by a delta, with an absolute count."""
+    seq = opened.log.head
+    if topic == "failed":
+        page = opened.stores.failed.page(account_id, "open", _LISTED, None)
+        records = [_short(record) for record in page]
+        return _encode(Message("snapshot", topic, seq, {"failed": records}))
+    found = metrics_snapshot(
+        opened.stores.counters, account_id, opened.now_us(), opened.log.lag_ms()
+    )
+    message = _encode(Message("snapshot", topic, seq, found))
+    while len(message) > MAX_MESSAGE_BYTES and found.minutes:
+        latest = sorted(found.minutes, key=lambda minute: minute.start)
+        found.minutes = latest[len(latest) // 2 + 1 :]
+        message = _encode(Message("snapshot", topic, seq, found))
+    return message
+
+
+def _short(record: FailedRecord) -> ShownFailure:
+    found = shown(record)
+    found.body = found.body[:MAX_BODY]
+    return found
+
+
+def _parts(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
+    return (items[at : at + size] for at in range(0, len(items), size))

@@ -1,0 +1,14 @@
+"""The same application with the SQL engine: ``/query``, ``/api/analytics/query``, ``/analytics``.
+
+A function of its own, as the engine takes more memory than collecting needs.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tallybrook.entrypoints.lambdas import web
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+    """Answer one request."""
+    return web.answer(event, context, sql=True)

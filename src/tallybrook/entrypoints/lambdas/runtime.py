@@ -1,0 +1,93 @@
+"""What one execution environment opens once, when first asked for, and keeps."""
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import cache
+
+from msgspec import Struct
+
+from tallybrook.ports.clock import Clock, system_clock
+from tallybrook.ports.log import Commit, Log
+from tallybrook.ports.log.consumer import Consumer
+from tallybrook.ports.sockets import Sockets
+from tallybrook.ports.telemetry import Telemetry
+from tallybrook.settings import Settings
+from tallybrook.wiring import (
+    Positions,
+    Stores,
+    open_lake_writer,
+    open_product,
+    open_sequencer,
+    open_sockets,
+    open_telemetry,
+)
+
+log = logging.getLogger("tallybrook.lambda")
+
+Apply = Callable[..., list[Commit]]
+
+
+class Opened(Struct, frozen=True):
+    """The stack as a handler sees it."""
+
+    settings: Settings
+    clock: Clock
+    log: Log
+    stores: Stores
+    positions: Positions | None = None
+
+    def now_us(self) -> int:
+        return self.clock()
+
+
+@cache
+def settings() -> Settings:
+    """The settings of the environment. Raises ``UsageError`` naming the one that cannot be used."""
+    found = Settings.from_env(backend="aws")
+    logging.getLogger("tallybrook").setLevel(found.log_level.upper())
+    return found
+
+
+@cache
+def opened() -> Opened:
+    """The log and the stores; an error is not remembered, the next invocation tries again."""
+    product = open_product(settings(), sql=False)
+    return Opened(settings(), system_clock, product.log, product.stores, product.positions)
+
+
+@cache
+def sequencer() -> Apply:
+    """Commits a delivery of the events table's stream."""
+    return open_sequencer(settings(), opened().stores.failed.keep)
+
+
+@cache
+def sockets() -> Sockets:
+    """The open WebSockets of the stack."""
+    return open_sockets(settings())
+
+
+@cache
+def telemetry() -> Telemetry:
+    """Metrics of the stack; whoever tells some flushes at the end of its invocation."""
+    return open_telemetry(settings())
+
+
+def lake_writer(lease_s: float) -> AbstractContextManager[Consumer]:
+    """The consumer that writes the lake, for as long as the block lasts. Raises
+    ``ConflictError`` while another one is at work."""
+    return open_lake_writer(settings(), opened().stores.failed.keep, lease_s)
+
+
+_opened = opened
+_KEPT = (opened, sequencer, sockets, telemetry, settings)
+
+
+def forget() -> None:
+    """Close everything, so that the next call opens what the environment names by then."""
+    if _opened.cache_info().currsize:
+        _opened().log.close()
+        _opened().stores.close()
+    for kept in _KEPT:
+        kept.cache_clear()

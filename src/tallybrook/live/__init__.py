@@ -1,0 +1,1 @@
+"""Live updates: what subscribers are told, whatever carries it to them."""

@@ -1,0 +1,1 @@
+"""Talking to a GraphQL API of the AppSync and Amplify kind."""

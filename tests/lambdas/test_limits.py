@@ -1,0 +1,120 @@
+"""What a function may load and hold: allow-list and budgets. Counts and memory, never times.
+
+A budget that is too small is a decision to take, not a test to repair: what a function loads it
+pays for at every start.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from msgspec import Struct
+
+from bench.lambdas.execution import FunctionError, Task, started
+from bench.lambdas.inputs import TRIGGERS
+from bench.lambdas.measuring import require_success, task_of
+from bench.lambdas.world import World, world_in
+from infra.bundling import FUNCTIONS, function
+from infra.bundling.functions import GRAPHQL_CLIENT, GRAPHQL_SERVER
+from infra.bundling.loading import loaded
+from infra.bundling.packing import contents
+from infra.functions import FUNCTIONS as SPECS
+from tests.support.bundles import made
+from tests.support.emulator import Emulator, new_stack
+
+SDK = frozenset(
+    {
+        "boto3", "botocore", "certifi", "jmespath", "python-dateutil", "s3transfer", "six",
+        "urllib3",
+    }
+)  # fmt: skip
+BASE = SDK | {"aws-lambda-powertools", "msgspec", "typing-extensions", "xxhash", "zstandard"}
+LIVE = BASE | {"anyio", "idna", "starlette"}
+WEB = LIVE | {"mangum", "prometheus-client"}
+
+
+class Budget(Struct, frozen=True):
+    """``packages`` may be bundled; ``modules`` may be loaded when a function has opened what it
+    works with; ``peak_mb`` (2^20 bytes) may be held at work."""
+
+    packages: frozenset[str]
+    modules: int
+    peak_mb: int
+
+
+BUDGETS = {
+    "http": Budget(WEB | GRAPHQL_SERVER, 560, 80),
+    "query": Budget(WEB | {"duckdb", "sqlglot"}, 700, 400),
+    "sockets": Budget(LIVE, 520, 75),
+    "sequence": Budget(LIVE, 460, 90),
+    "recount": Budget(LIVE | GRAPHQL_CLIENT, 460, 90),
+    "resolve": Budget(BASE, 460, 75),
+    "kinesis": Budget(BASE, 460, 75),
+    "sqs": Budget(BASE, 460, 75),
+    "s3": Budget(BASE, 460, 90),
+    "bus": Budget(BASE, 460, 75),
+    "schedule": Budget(BASE, 460, 75),
+    "lake": Budget(BASE | {"duckdb", "numpy"}, 700, 400),
+}
+NAMES = [known.name for known in FUNCTIONS]
+
+
+@pytest.fixture(scope="module")
+def world(emulator: Emulator) -> Iterator[World]:
+    """A stack for all of this module."""
+    with world_in(emulator, new_stack()) as made_world:
+        yield made_world
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_only_allowed_packages_are_bundled(name: str) -> None:
+    """A function imports no package that is not on its list."""
+    assert contents(function(name)).distributions <= BUDGETS[name].packages
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_module_budget(name: str) -> None:
+    """A function that is ready for work has not loaded more modules than its budget."""
+    assert loaded(function(name).module, made(name)).count <= BUDGETS[name].modules
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_peak_memory_at_work(name: str, world: World, tmp_path: Path) -> None:
+    """Under the runtime client, with real work of usual size, a function stays within its budget
+    and within what the stack gives it; above that it would be killed."""
+    spec = next(spec for spec in SPECS if spec.name == name)
+    task = task_of(spec, made(name), world)
+    with started(task, tmp_path) as execution:
+        for event in islice(TRIGGERS[name](world), 1 if name == "s3" else 2):
+            require_success(task, execution.invoke(event).payload)
+        peak_mb = execution.peak_bytes / 2**20
+    assert peak_mb <= min(BUDGETS[name].peak_mb, task.memory_mb)
+
+
+def test_function_above_its_size_is_killed_and_told(tmp_path: Path) -> None:
+    """The harness itself: what holds more than it may is ended, and the error says how much."""
+    (tmp_path / "greedy.py").write_text(
+        "def handler(event, context):\n    held = bytearray(300_000_000)\n    return len(held)\n"
+    )
+    task = Task("greedy", tmp_path, "greedy.handler", 128)
+    with (
+        pytest.raises(FunctionError, match=r"killed at \d+ MiB of 128"),
+        started(task, tmp_path) as execution,
+    ):
+        execution.invoke(b"{}")
+
+
+def test_error_of_a_function_is_told(tmp_path: Path) -> None:
+    """The harness itself: an exception in init or at work is no measurement."""
+    (tmp_path / "broken.py").write_text("def handler(event, context):\n    raise ValueError(7)\n")
+    with (
+        pytest.raises(FunctionError, match="ValueError"),
+        started(Task("broken", tmp_path, "broken.handler", 128), tmp_path) as execution,
+    ):
+        execution.invoke(b"{}")
+    with (
+        pytest.raises(FunctionError, match=r"init: .*ImportModuleError"),
+        started(Task("absent", tmp_path, "absent.handler", 128), tmp_path),
+    ):
+        pass
