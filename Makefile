@@ -10,8 +10,8 @@ WORKERS ?= 2
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run run test test-fast fault soak lint types format bench lock docs \
-	screenshots clean
+.PHONY: help setup setup-run run test test-fast e2e-aws fault soak lint types format bench \
+	bench-lambda lock docs screenshots synth bootstrap deploy clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -26,10 +26,13 @@ run: setup-run ## start the demo: real data, live page, on this machine only
 	@exec $(BIN)/tallybrook demo $(ARGS)
 
 test: setup ## run every test (browser tests are skipped, with a message, without Chromium)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -rs -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -rs -m "not slow" $(ARGS)
 
 test-fast: setup ## run the tests that start no processes and no browser
 	$(BIN)/python -m pytest -x -n $(WORKERS) -m "not slow and not fault and not browser" $(ARGS)
+
+e2e-aws: setup ## deploy the stack into an emulator on this machine and drive it from outside
+	$(BIN)/python -m pytest tests/aws_e2e $(ARGS)
 
 fault: setup ## kill processes under load for longer than make test does
 	TALLYBROOK_FAULT_KILLS=200 $(BIN)/python -m pytest -m fault $(ARGS)
@@ -51,6 +54,18 @@ format: setup ## format the code and repair what can be repaired
 
 bench: setup ## measure, beside the ceiling or rival of each figure (loopback only)
 	$(BIN)/python -m bench $(ARGS)
+
+bench-lambda: setup ## measure every function under the real runtime client (loopback only)
+	$(BIN)/python -m bench.lambdas $(ARGS)
+
+synth: setup ## write the stack's template to build/cdk; no network, no account
+	$(BIN)/python -m infra synth $(ARGS)
+
+bootstrap: setup ## prepare an AWS account for deployments, once
+	$$($(BIN)/python -c "import infra; print(infra.node_path('npx'))") aws-cdk@2 bootstrap $(ARGS)
+
+deploy: setup ## make or update the stack in the AWS account of the environment
+	$(BIN)/python -m infra deploy $(ARGS)
 
 docs: setup ## write docs/reference again from the code
 	$(BIN)/python tools/reference.py

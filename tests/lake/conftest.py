@@ -51,7 +51,7 @@ def rows_of() -> Callable[..., list[Any]]:
 
     def rows(data_dir: Path, account: str, select: str = "seq") -> list[Any]:
         reader = LocalLakeReader(data_dir)
-        files = [reader.locate(file.path) for file in reader.snapshot(account).files]
+        files = reader.locate(reader.snapshot(account).files)
         reader.close()
         if not files:
             return []

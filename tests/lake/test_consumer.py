@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from tallybrook.errors import StorageError
 from tallybrook.lake import consumer as module
 from tallybrook.lake.consumer import LakeConsumer
+from tallybrook.lake.room import Room, room_of
 from tallybrook.lake.rows import FIRST_US, LAST_US
 from tallybrook.ports.lake.local import LocalLake, LocalLakeReader
 from tallybrook.ports.log import Chunk, FailedRecord
@@ -172,15 +174,14 @@ def test_sorted_within_a_file(lake: Any, tmp_path: Path, make_chunk: Any) -> Non
     assert rows == sorted(rows)
 
 
-def test_flush_is_cut_by_bytes(
-    lake: Any, tmp_path: Path, make_chunk: Any, rows_of: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_flush_is_cut_by_bytes(tmp_path: Path, keep: Any, make_chunk: Any, rows_of: Any) -> None:
     """Many big chunks are several commits, each ending at a chunk's end."""
-    monkeypatch.setattr(module, "MAX_BATCH_BYTES", 2_000)
+    lake = LakeConsumer(LocalLake(tmp_path), keep, batch_bytes=2_000)
     lake.handle([make_chunk(1 + 10 * n, 10) for n in range(10)])
     assert lake.position() == 100
     assert len(LocalLakeReader(tmp_path).snapshot("acme").files) > 1
     assert len(rows_of(tmp_path, "acme")) == 100
+    lake.close()
 
 
 def test_compaction_keeps_every_row(
@@ -204,6 +205,40 @@ def test_compaction_keeps_every_row(
     lake.idle()
     assert len(list((tmp_path / "lake" / "events").rglob("*.parquet"))) == 1
     lake.close()
+
+
+def test_a_merge_that_does_not_fit_is_made_in_parts(
+    tmp_path: Path, keep: Any, make_chunk: Any, rows_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Too little memory for eight files at once: fewer at once, and no row is lost by it; two
+    that do not fit stay as they are, and hold nothing up."""
+    lake = LakeConsumer(LocalLake(tmp_path, grace_s=0), keep, now_us=lambda: 1 << 60)
+    for n in range(8):
+        lake.handle([make_chunk(1 + 10 * n, 10)])
+    merge, asked = module.merge_files, []
+
+    def tight(writer: Any, store: Any, group: list[Any]) -> list[Any]:
+        asked.append(len(group))
+        if len(group) > 2 or len(asked) == 3:
+            raise duckdb.OutOfMemoryException("on purpose")
+        return merge(writer, store, group)
+
+    monkeypatch.setattr(module, "merge_files", tight)
+    lake.idle()
+    assert asked == [8, 4, 2, 2, 4, 2, 2]
+    assert len(LocalLakeReader(tmp_path).snapshot("acme").files) == 5
+    assert rows_of(tmp_path, "acme") == [(seq,) for seq in range(1, 81)]
+    lake.close()
+
+
+def test_room_grows_with_the_process() -> None:
+    """A larger process writes larger batches and files, up to what one on a machine does."""
+    rooms = [room_of(mb) for mb in (128, 256, 512, 1024, 10_240)]
+    assert rooms[0] == rooms[1] == Room(64 << 20, 4 << 20, 8 << 20, 10_240)
+    for smaller, larger in pairwise(rooms):
+        assert smaller.batch_bytes <= larger.batch_bytes
+        assert smaller.target_bytes <= larger.target_bytes
+    assert rooms[-1].memory_bytes == 256 << 20
 
 
 def test_refusing_disk_leaves_no_file(

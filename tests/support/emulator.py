@@ -59,9 +59,12 @@ def running_emulator(folder: Path) -> Iterator[Emulator]:
         "MINISTACK_HOST": "127.0.0.1",
         "BIND_HOST": "127.0.0.1",
         "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
         "STATE_DIR": str(folder / "state"),
         "TMPDIR": str(folder),
         "LAMBDA_EXECUTOR": "local",
+        # Roles of functions have to allow what the functions do.
+        "AUTH": "true",
         "LOG_LEVEL": "INFO",
     }
     with (folder / "emulator.log").open("wb") as log:

@@ -1,0 +1,199 @@
+"""The ways in: HTTP API, queue, Kinesis stream, event bus and files in the bucket."""
+
+from aws_cdk import Aws, Duration, RemovalPolicy
+from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_kinesis as kinesis
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
+from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
+from constructs import Construct
+
+from infra.arns import Arns
+from infra.function import KEEP_LOGS, Functions
+from infra.functions import FUNCTIONS
+from infra.mapping import on_async_failure, read_queue, read_stream
+from infra.settings import StackSettings
+
+QUERY_ROUTES = (
+    ("/query", apigateway.HttpMethod.POST),
+    ("/api/analytics/query", apigateway.HttpMethod.POST),
+    ("/analytics", apigateway.HttpMethod.GET),
+)
+"""Routes that may run SQL; everything else never loads the engine."""
+
+RAW_EVENTS = "raw/events/"
+TRIES = 3
+REQUESTS_A_SECOND = 500
+ACCESS_LOG = (
+    '{"id":"$context.requestId","ip":"$context.identity.sourceIp","at":"$context.requestTime",'
+    '"method":"$context.httpMethod","route":"$context.routeKey","status":"$context.status",'
+    '"bytes":"$context.responseLength","ms":"$context.responseLatency",'
+    '"error":"$context.integrationErrorMessage"}'
+)
+
+
+class Intake(Construct):
+    """Made in two steps: the channels first, for the roles to name them; then ``connect``."""
+
+    def __init__(self, scope: Construct, settings: StackSettings, arns: Arns) -> None:
+        super().__init__(scope, "Intake")
+        self._settings = settings
+        self.undelivered = self._queue("undelivered", "Undelivered", Duration.days(14))
+        self.dead = self._queue("intake-dlq", "Dead", Duration.days(14))
+        self.queue = self._intake_queue()
+        self.bus = events.EventBus(self, "Bus", event_bus_name=settings.stack)
+        self.stream = self._stream() if settings.with_kinesis else None
+        arns.add_all(
+            {
+                "queue:undelivered": self.undelivered.queue_arn,
+                "queue:intake": self.queue.queue_arn,
+            }
+        )
+        if self.stream:
+            arns.add("kinesis:intake", self.stream.stream_arn)
+
+    def connect(self, functions: Functions, bucket: s3.Bucket) -> None:
+        self.api = self._http_api(functions)
+        read_queue(
+            self, "QueueMapping", functions.by_name["sqs"], self.queue.queue_arn,
+            batch=self._settings.tier.queue_batch, concurrency=self._settings.tier.concurrency,
+        )  # fmt: skip
+        self._read_kinesis(functions)
+        self._read_bus(functions.by_name["bus"])
+        self._read_files(functions.by_name["s3"], bucket)
+        for name in ("bus", "s3"):
+            on_async_failure(
+                self, f"{name.capitalize()}Failures", functions.by_name[name],
+                self.undelivered.queue_arn,
+            )  # fmt: skip
+
+    def _queue(self, name: str, id_: str, keep: Duration) -> sqs.Queue:
+        return sqs.Queue(
+            self,
+            id_,
+            queue_name=f"{self._settings.stack}-{name}",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=keep,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+
+    def _intake_queue(self) -> sqs.Queue:
+        timeout_s = next(spec.timeout_s for spec in FUNCTIONS if spec.name == "sqs")
+        return sqs.Queue(
+            self,
+            "Queue",
+            queue_name=f"{self._settings.stack}-intake",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(4),
+            # A batch that fails comes back only after the function can be done with it.
+            visibility_timeout=Duration.seconds(6 * timeout_s),
+            receive_message_wait_time=Duration.seconds(self._settings.tier.queue_wait_s),
+            dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=TRIES, queue=self.dead),
+        )
+
+    def _stream(self) -> kinesis.Stream:
+        watched = [kinesis.ShardLevelMetrics.ALL]
+        return kinesis.Stream(
+            self,
+            "Stream",
+            stream_name=f"{self._settings.stack}-intake",
+            stream_mode=kinesis.StreamMode.PROVISIONED,
+            shard_count=1,
+            encryption=kinesis.StreamEncryption.MANAGED,
+            retention_period=Duration.hours(24),
+            shard_level_metrics=watched if self._settings.tier.enhanced_monitoring else None,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+
+    def _http_api(self, functions: Functions) -> apigateway.HttpApi:
+        api = apigateway.HttpApi(
+            self,
+            "Api",
+            api_name=self._settings.stack,
+            description="Tallybrook: events in, counts and SQL out",
+            create_default_stage=False,
+            default_integration=HttpLambdaIntegration("Http", functions.target("http")),
+        )
+        query = HttpLambdaIntegration("Query", functions.target("query"))
+        for path, method in QUERY_ROUTES:
+            api.add_routes(path=path, methods=[method], integration=query)
+        self._http_stage(api)
+        return api
+
+    def _http_stage(self, api: apigateway.HttpApi) -> None:
+        group = logs.LogGroup(
+            self,
+            "AccessLog",
+            log_group_name=f"/aws/apigateway/{self._settings.stack}",
+            retention=KEEP_LOGS,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        stage = apigateway.HttpStage(
+            self,
+            "Stage",
+            http_api=api,
+            stage_name="$default",
+            auto_deploy=True,
+            throttle=apigateway.ThrottleSettings(
+                rate_limit=REQUESTS_A_SECOND, burst_limit=2 * REQUESTS_A_SECOND
+            ),
+            detailed_metrics_enabled=self._settings.tier.enhanced_monitoring,
+        )
+        made = stage.node.default_child
+        assert isinstance(made, apigateway.CfnStage)
+        made.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
+            destination_arn=group.log_group_arn, format=ACCESS_LOG
+        )
+
+    def _read_kinesis(self, functions: Functions) -> None:
+        if self.stream:
+            read_stream(
+                self, "StreamMapping", functions.by_name["kinesis"], self.stream.stream_arn,
+                batch=self._settings.tier.batch, window_s=1, partial=True, retries=TRIES,
+                on_failure_arn=self.undelivered.queue_arn,
+            )  # fmt: skip
+
+    def _read_bus(self, function: lambda_.Function) -> None:
+        target = targets.LambdaFunction(
+            function, dead_letter_queue=self.undelivered, retry_attempts=TRIES
+        )
+        events.Rule(
+            self,
+            "BusRule",
+            event_bus=self.bus,
+            description="Every event on the bus is collected",
+            event_pattern=events.EventPattern(account=[Aws.ACCOUNT_ID]),
+            targets=[target],
+        )
+
+    def _read_files(self, function: lambda_.Function, bucket: s3.Bucket) -> None:
+        allowed = lambda_.CfnPermission(
+            self,
+            "FilesPermission",
+            action="lambda:InvokeFunction",
+            function_name=function.function_arn,
+            principal="s3.amazonaws.com",
+            source_account=Aws.ACCOUNT_ID,
+        )
+        made = bucket.node.default_child
+        assert isinstance(made, s3.CfnBucket)
+        prefix = s3.CfnBucket.FilterRuleProperty(name="prefix", value=RAW_EVENTS)
+        made.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+            lambda_configurations=[
+                s3.CfnBucket.LambdaConfigurationProperty(
+                    event="s3:ObjectCreated:*",
+                    function=function.function_arn,
+                    filter=s3.CfnBucket.NotificationFilterProperty(
+                        s3_key=s3.CfnBucket.S3KeyFilterProperty(rules=[prefix])
+                    ),
+                )
+            ]
+        )
+        # S3 asks the function while the notification is set.
+        made.add_resource_dependency(allowed)

@@ -1,0 +1,142 @@
+"""What each function may do: actions and the resources of this stack they are for, as data.
+
+A resource is written ``kind:name``; ``infra.arns`` turns it into ARNs. ``table:records`` is the
+table of every record type. A transaction needs the rights of the writes it is made of.
+"""
+
+from msgspec import Struct
+
+GET = "dynamodb:GetItem"
+BATCH_GET = "dynamodb:BatchGetItem"
+BATCH_WRITE = "dynamodb:BatchWriteItem"
+QUERY = "dynamodb:Query"
+SCAN = "dynamodb:Scan"
+PUT = "dynamodb:PutItem"
+UPDATE = "dynamodb:UpdateItem"
+DELETE = "dynamodb:DeleteItem"
+CHECK = "dynamodb:ConditionCheckItem"
+
+
+class Grant(Struct, frozen=True):
+    """May do these on those."""
+
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+
+
+def _table(name: str, *actions: str) -> Grant:
+    return Grant(actions, (f"table:{name}",))
+
+
+def _reading_stream(name: str) -> tuple[Grant, ...]:
+    return (
+        Grant(
+            ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
+            (f"stream:{name}",),
+        ),
+    )
+
+
+KEEPING_FAILED = _table("failed", UPDATE)
+COLLECTING = (_table("events", PUT), KEEPING_FAILED)
+UNDELIVERED = Grant(("sqs:SendMessage",), ("queue:undelivered",))
+ADMIN_KEY = Grant(("secretsmanager:GetSecretValue",), ("secret:admin-key",))
+KEYS = _table("keys", GET, PUT, UPDATE)
+HEAD = _table("log", GET)
+FAILED = (
+    _table("failed", GET, BATCH_GET),
+    Grant((QUERY,), ("index:failed/account",)),
+)
+COUNTING_FAILED = Grant((SCAN,), ("index:failed/account",))
+COUNTS = (
+    _table("counters", GET, BATCH_GET, QUERY),
+    _table("series", QUERY),
+)
+EVENTS = (
+    _table("events", GET, BATCH_GET),
+    Grant((QUERY,), ("index:events/user", "index:events/anonymous")),
+)
+RECORDS = _table("records", GET, PUT, DELETE)
+PUSHING = (
+    _table("sockets", BATCH_GET, DELETE),
+    Grant((QUERY,), ("index:sockets/account",)),
+    Grant(("execute-api:ManageConnections",), ("sockets:connections",)),
+)
+LOG = _table("log", GET, QUERY)
+
+PERMISSIONS: dict[str, tuple[Grant, ...]] = {
+    "http": (
+        *COLLECTING, *EVENTS, *COUNTS, *FAILED, COUNTING_FAILED, RECORDS, KEYS, ADMIN_KEY,
+        _table("log", GET, QUERY, PUT), _table("lake", GET),
+    ),
+    "query": (
+        *EVENTS, *COUNTS, KEYS, ADMIN_KEY, LOG, _table("lake", GET, BATCH_GET, QUERY),
+        Grant(("s3:GetObject",), ("bucket:lake/*",)),
+    ),
+    "sockets": (
+        _table("sockets", PUT, UPDATE), *PUSHING, _table("keys", GET), HEAD, *COUNTS, *FAILED,
+    ),
+    "sequence": (
+        *_reading_stream("events"),
+        _table("log", GET, PUT, UPDATE),
+        _table("counters", QUERY, UPDATE),
+        _table("series", BATCH_WRITE),
+        KEEPING_FAILED,
+        *PUSHING,
+    ),
+    "recount": (
+        *_reading_stream("records"),
+        Grant((QUERY,), ("index:records/instant",)),
+        _table("counters", QUERY, UPDATE),
+        _table("series", PUT),
+        _table("state", UPDATE),
+        KEEPING_FAILED,
+        HEAD,
+        *PUSHING,
+        UNDELIVERED,
+    ),
+    "resolve": (
+        RECORDS,
+        Grant((QUERY,), ("index:records/instant",)),
+        _table("records", BATCH_GET),
+        _table("counters", QUERY, UPDATE),
+        _table("series", PUT, QUERY),
+    ),
+    "kinesis": (
+        Grant(
+            ("kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords",
+             "kinesis:GetShardIterator", "kinesis:ListShards"),
+            ("kinesis:intake",),
+        ),
+        *COLLECTING,
+        UNDELIVERED,
+    ),
+    "sqs": (
+        Grant(
+            ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes",
+             "sqs:ReceiveMessage"),
+            ("queue:intake",),
+        ),
+        *COLLECTING,
+    ),
+    "s3": (
+        Grant(("s3:GetObject", "s3:GetObjectVersion"), ("bucket:raw/*",)),
+        *COLLECTING,
+        UNDELIVERED,
+    ),
+    "bus": (*COLLECTING, UNDELIVERED),
+    "schedule": (HEAD, COUNTING_FAILED, _table("lake", GET), UNDELIVERED),
+    "lake": (
+        LOG,
+        _table("lake", GET, BATCH_GET, BATCH_WRITE, QUERY, PUT, UPDATE, DELETE, CHECK),
+        KEEPING_FAILED,
+        Grant(("s3:GetObject", "s3:PutObject", "s3:DeleteObject"), ("bucket:lake/*",)),
+        UNDELIVERED,
+    ),
+}  # fmt: skip
+
+LISTING_STREAMS = "dynamodb:ListStreams"
+TRACING = ("xray:PutTelemetryRecords", "xray:PutTraceSegments")
+"""Actions whose services know no resources, granted on ``*`` where they are needed."""
+
+READS_STREAMS = frozenset({"sequence", "recount"})

@@ -1,0 +1,73 @@
+"""What can be chosen about a stack."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from tallybrook.costs.tiers import Tier, current_mrr_usd, tier_of
+from tallybrook.records.reading import parse_types
+from tallybrook.settings import Settings
+
+Arch = Literal["arm64", "x86_64"]
+
+DEFAULT_BATCHING = (100, 15)
+RECORD_BATCHING = {"items": (10, 15), "scoreResults": (100, 15), "tasks": (1, 15),
+                   "evaluations": (1, 15)}  # fmt: skip
+"""Records a recount waits for, or seconds, whichever comes first, by record type."""
+
+
+@Parameter(name="*")
+@dataclass(kw_only=True, frozen=True)
+class StackSettings:
+    """The choices; a dataclass because the command line reads its options from it."""
+
+    stack: str = "tallybrook"
+    """Name of the stack; every name in it begins with this."""
+
+    mrr_usd: Annotated[float, Parameter(name=("--mrr-usd", "--mrr"))] = field(
+        default_factory=current_mrr_usd
+    )
+    """Monthly revenue, which chooses the tier. Default: CURRENT_MRR, else 0."""
+
+    arch: Arch = "arm64"
+    """Processor of the functions."""
+
+    python: str = "3.13"
+    """Python of the functions."""
+
+    record_types: str = ""
+    """Further record types, as the setting of that name."""
+
+    keep_data: bool = True
+    """Whether tables and bucket outlive the stack."""
+
+    alarm_email: str = ""
+    """Where alarms are sent."""
+
+    kinesis: bool | None = None
+    """Whether there is a Kinesis stream. Default: by the tier."""
+
+    bundles: Path | None = None
+    """Folder with the functions' code, one folder each."""
+
+    def __post_init__(self) -> None:
+        """Raises ``UsageError`` where a choice cannot be used."""
+        Settings.from_env({}, stack=self.stack)
+        tier_of(self.mrr_usd)
+
+    @property
+    def tier(self) -> Tier:
+        return tier_of(self.mrr_usd)
+
+    @property
+    def with_kinesis(self) -> bool:
+        if self.kinesis is None:
+            return self.tier.kinesis
+        return self.kinesis
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The record types, declared ones included."""
+        return tuple(parse_types(self.record_types))

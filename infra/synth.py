@@ -1,0 +1,30 @@
+"""From choices to a folder with the template and what it needs."""
+
+from pathlib import Path
+
+import aws_cdk as cdk
+
+from infra.checks import check
+from infra.settings import StackSettings
+from infra.stack import TallybrookStack
+from tallybrook.errors import TallybrookError
+
+
+def synthesize(settings: StackSettings, out: Path, *, checked: bool = True) -> Path:
+    """Write the cloud assembly into ``out`` and give the template's path. No network.
+
+    Raises ``TallybrookError`` when cdk-nag finds something that is not accepted, unless
+    ``checked`` is False.
+    """
+    app = cdk.App(outdir=str(out), analytics_reporting=False)
+    stack = TallybrookStack(app, settings)
+    if checked:
+        check(app, stack)
+    try:
+        app.synth()
+    except RuntimeError as error:
+        if "ValidationFailed" not in str(error):
+            raise
+        # The CDK has written the findings to the terminal by now.
+        raise TallybrookError("cdk-nag found what infra/checks.py does not accept") from None
+    return out / f"{settings.stack}.template.json"

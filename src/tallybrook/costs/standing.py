@@ -1,0 +1,89 @@
+"""What a stack costs in a month in which nothing happens. Pure.
+
+``standing_of`` says what the tier's stack has; the infrastructure reads the same out of the
+synthesised template, and a test holds the two together.
+"""
+
+from msgspec import Struct
+
+from tallybrook.costs.bill import Use
+from tallybrook.costs.prices import Arch
+from tallybrook.costs.tiers import Tier
+
+HOURS = 730
+DAYS = HOURS / 24
+"""Of a month."""
+
+IDLE_POLLS = 5 * HOURS * 3600 / 20
+"""Lambda keeps five long polls of 20 s open on a queue that is empty."""
+
+RUNS = {"lake": 12 * HOURS, "schedule": HOURS}
+"""How often the schedules call their functions."""
+
+IDLE_RUN_S = 0.5
+"""How long a scheduled function is taken to run when there is nothing to do."""
+
+SHARD_METRICS = 7
+OWN_METRICS = 3
+"""Head of the log, open failed records, lag: told by the hourly chores."""
+
+WARM_HTTP = 2
+LAKE_MEMORY_MB = 512
+VITAL_ALARMS = 10
+"""Without enhanced monitoring: as many as an account has free."""
+
+OTHER_ALARMS = 5
+"""Not of one function: two late streams, two queues, the API."""
+
+FUNCTIONS = 11
+"""Without the one that reads Kinesis."""
+
+
+class Standing(Struct, frozen=True, kw_only=True):
+    """What is there whether or not anything happens. ``warm_mb`` is the memory of all instances
+    that are kept warm, ``memory_mb`` that of the scheduled functions."""
+
+    arch: Arch
+    secrets: int
+    alarms: int
+    dashboards: int
+    shards: int
+    watched_shards: int
+    warm_mb: int
+    memory_mb: dict[str, int]
+
+
+def standing_of(tier: Tier, arch: Arch) -> Standing:
+    """What the stack of a tier has."""
+    functions = FUNCTIONS + tier.kinesis
+    everything = tier.enhanced_monitoring
+    return Standing(
+        arch=arch,
+        secrets=1,
+        alarms=2 * functions + OTHER_ALARMS if everything else VITAL_ALARMS,
+        dashboards=1,
+        shards=int(tier.kinesis),
+        watched_shards=int(tier.kinesis and everything),
+        warm_mb=WARM_HTTP * tier.memory_of("http") if tier.provisioned else 0,
+        memory_mb={"lake": LAKE_MEMORY_MB, "schedule": tier.memory_of("schedule")},
+    )
+
+
+def standing_uses(standing: Standing) -> list[Use]:
+    """A month of it."""
+    busy = sum(runs * standing.memory_mb[name] / 1024 * IDLE_RUN_S for name, runs in RUNS.items())
+    warm_gb_s = standing.warm_mb / 1024 * HOURS * 3600
+    watched = standing.watched_shards * SHARD_METRICS
+    return [
+        Use("Secret", "secrets.secret", standing.secrets),
+        Use("Alarms", "cloudwatch.alarm", standing.alarms),
+        Use("Dashboard", "cloudwatch.dashboard", standing.dashboards),
+        Use("Metrics of the log", "cloudwatch.metric", OWN_METRICS),
+        Use("Polls of the empty queue", "sqs.request", IDLE_POLLS),
+        Use("Kinesis shard", "kinesis.shard_hour", standing.shards * HOURS),
+        Use("Metrics of the shard", "cloudwatch.metric", watched),
+        Use("Warm instances", f"lambda.warm_gb_s.{standing.arch}", warm_gb_s),
+        Use("Scheduled runs", f"lambda.gb_s.{standing.arch}", busy),
+        Use("Scheduled calls", "lambda.request", sum(RUNS.values())),
+        Use("Schedules", "scheduler.call", sum(RUNS.values())),
+    ]

@@ -1,0 +1,1 @@
+from echo import handler  # noqa: F401

@@ -1,0 +1,250 @@
+"""What the functions do to AWS is what their roles may do: no emulator says no."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from infra.permissions import PERMISSIONS
+from tallybrook.entrypoints.lambdas import (
+    bus,
+    http,
+    kinesis,
+    lake,
+    query,
+    recount,
+    resolve,
+    runtime,
+    s3,
+    schedule,
+    sequence,
+    sockets,
+    sqs,
+    web,
+)
+from tallybrook.events.instants import format_instant
+from tallybrook.ports.aws.clients import client
+from tallybrook.ports.aws.tables import EVENTS, KEYS, physical
+from tests.lambdas import deliveries as d
+from tests.lambdas.requests import socket_event, v2
+from tests.support.emulator import Emulator, make_tables
+from tests.support.faults import faulty_services
+from tests.support.rights import Rights
+from tests.support.streams import Pump
+
+KEY = "the-first-key-of-the-stack"
+ITEM = {"createdAt": "2024-01-19T14:37:23Z"}
+ARN = "arn:aws:dynamodb:us-east-1:000000000000:table/{}/stream/2024"
+
+
+def _forget() -> None:
+    web.forget()
+    runtime.forget()
+    for kept in (recount.backends, resolve.ports, resolve._fields, sockets.gate, client):
+        kept.cache_clear()
+
+
+class Gateway:
+    """The management endpoint of a WebSocket API, whose connections go when told so."""
+
+    gone = False
+
+    def __init__(self, rights: Rights) -> None:
+        self._rights = rights
+
+    def post_to_connection(self, **_: Any) -> None:
+        self._rights.note(("execute-api:ManageConnections", "sockets:connections"))
+        if self.gone:
+            raise ClientError({"Error": {"Code": "GoneException"}}, "PostToConnection")
+
+
+@pytest.fixture
+def seen(
+    emulator: Emulator, stack: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Rights]:
+    """A stack whose functions' calls are noted, those of their child processes too."""
+    make_tables(stack)
+    client("secretsmanager").create_secret(Name=f"{stack}/admin-key", SecretString=KEY)
+    client("s3").create_bucket(Bucket=stack)
+    rights = Rights(stack)
+    with faulty_services(emulator.endpoint) as services:
+        services.judge = rights.judge
+        monkeypatch.setenv("AWS_ENDPOINT_URL", services.endpoint)
+        monkeypatch.setenv("TALLYBROOK_BACKEND", "aws")
+        monkeypatch.setenv("TALLYBROOK_STACK", stack)
+        monkeypatch.setenv("TALLYBROOK_BUCKET", stack)
+        monkeypatch.setenv("TALLYBROOK_SOCKETS_URL", "http://127.0.0.1:1/prod")
+        gateway = Gateway(rights)
+        monkeypatch.setattr("tallybrook.ports.sockets.aws.management_client", lambda _: gateway)
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+        _forget()
+        yield rights
+        _forget()
+
+
+class Work:
+    """Invokes the functions, each on its own account."""
+
+    def __init__(self, rights: Rights) -> None:
+        self.rights = rights
+
+    def invoke(self, module: Any, event: Any) -> Any:
+        """The answer of a function."""
+        with self.rights.of(module.__name__.rpartition(".")[2]):
+            return module.handler(event, self)
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 300_000
+
+    def ask(self, method: str, path: str, body: Any = None, module: Any = http) -> Any:
+        """The answer to a request."""
+        text = None if body is None else d.text(body)
+        event = v2(method, path, text, authorization=f"Bearer {KEY}")
+        answer = self.invoke(module, event)
+        assert answer["statusCode"] < 400, (path, answer)
+        if "json" not in answer["headers"]["content-type"]:
+            return None
+        return json.loads(answer["body"])
+
+    def field(self, name: str, **arguments: Any) -> Any:
+        """The value of a GraphQL field."""
+        return self.invoke(resolve, {"arguments": arguments, "info": {"fieldName": name}})
+
+    def stream(self, module: Any, table: str) -> Pump:
+        """Delivers a table's stream to a function."""
+        arn = ARN.format(physical(self.rights.stack, table))
+
+        def handle(batch: list[dict[str, Any]]) -> None:
+            self.invoke(module, {"Records": [{**one, "eventSourceARN": arn} for one in batch]})
+
+        return Pump(physical(self.rights.stack, table), handle, shards=1)
+
+
+def starting(work: Work) -> None:
+    """Whichever function is asked first makes the stack's secret a key."""
+    for module in (query, http):
+        table = physical(work.rights.stack, KEYS)
+        for item in client("dynamodb").scan(TableName=table)["Items"]:
+            client("dynamodb").delete_item(TableName=table, Key={"digest": item["digest"]})
+        work.ask("GET", "/health", module=module)
+
+
+def collecting(work: Work) -> None:
+    """Everything that goes in over HTTP, good and bad, and what is done about the bad."""
+    work.ask("POST", "/events", d.event("a"))
+    told = work.ask("POST", "/events/batch", {"events": [d.event("a"), {}, {"user_id": "u"}, {}]})
+    names = [one["error"]["failed_id"] for one in told["results"] if "error" in one]
+    work.ask("POST", f"/failed/{names[0]}/replay", d.event("replayed"))
+    work.ask("POST", f"/failed/{names[1]}/replay", d.event("a"))
+    work.ask("DELETE", f"/failed/{names[2]}")
+    work.ask("PUT", "/records/items/a", ITEM)
+    work.ask("PUT", "/records/items/a", {"createdAt": "2024-01-20T14:37:23Z"})
+    for batch in ([{"id": "b", **ITEM}, {"id": 5}], [{"id": "c", **ITEM}, {"id": 6}]):
+        told = work.ask("POST", "/records/items", {"records": batch})
+        name = told["results"][1]["error"]["failed_id"]
+        work.ask("POST", f"/failed/{name}/replay", {"id": "b", "createdAt": ITEM["createdAt"]})
+    work.ask("DELETE", "/records/items/a")
+
+
+def reading(work: Work) -> None:
+    """Everything that is read over HTTP, with series of both kinds."""
+    day = "start=2024-01-19&end=2024-01-19"
+    for path in (
+        "/events/a", "/users/u/events?limit=1", "/series", "/realtime/metrics",
+        "/realtime/metrics?as_of=2024-01-19T14:38:00Z", f"/aggregations/view?{day}&minutes=5",
+        f"/counts/items?{day}", "/failed?status=all", "/consumers", "/health", "/ready", "/metrics",
+    ):  # fmt: skip
+        work.ask("GET", path)
+    page = work.ask("GET", "/failed?status=replayed")
+    work.ask("GET", f"/failed/{page['failed'][0]['failed_id']}")
+
+
+def intake(work: Work) -> None:
+    """Every trigger, with what it can read and what it cannot."""
+    bodies = [d.event("b"), "no JSON"]
+    work.invoke(kinesis, d.kinesis(*bodies))
+    work.invoke(sqs, d.sqs(*bodies))
+    for detail in bodies:
+        work.invoke(bus, d.bus(detail))
+    for version in ({}, {"versionId": "null"}):
+        key = "raw/events/a.ndjson"
+        lines = "\n".join([d.text(d.event()), "no JSON"])
+        client("s3").put_object(Bucket=work.rights.stack, Key=key, Body=lines.encode())
+        work.invoke(s3, d.s3(work.rights.stack, key, **version))
+    work.invoke(s3, d.s3(work.rights.stack, "raw/events/missing.csv"))
+
+
+def living(work: Work) -> None:
+    """Streams to counters, and to a connection that is gone when it is told something."""
+    events, items = work.stream(sequence, EVENTS.name), work.stream(recount, "records-items")
+    change(work, "before")
+    assert events.run() * items.run()
+    change(work, "after")
+    begin = socket_event("CONNECT", headers={"Authorization": f"Bearer {KEY}"})
+    for stream in (events, items):
+        assert work.invoke(sockets, begin)["statusCode"] == 200
+        for topics in (["odd"], ["metrics", "failed"]):
+            message = socket_event("MESSAGE", body=d.text({"subscribe": topics}))
+            assert work.invoke(sockets, message)["statusCode"] == 200
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Gateway, "gone", True)
+            assert stream.run()
+    work.invoke(sequence, {"Records": [{"odd": 1}]})
+    work.invoke(recount, {"Records": [{"odd": 1}]})
+    work.invoke(sockets, socket_event("DISCONNECT"))
+
+
+def change(work: Work, name: str) -> None:
+    """An event and a record of this minute."""
+    now = format_instant(runtime.opened().now_us())
+    work.ask("POST", "/events", d.event(name, timestamp=now))
+    work.ask("PUT", f"/records/items/{name}", {"createdAt": now})
+
+
+def resolving(work: Work) -> None:
+    """Fields of records and of metrics."""
+    work.field("putItem", input={"id": "g", **ITEM})
+    work.field("getItem", id="g")
+    work.field("listItems", limit=1)
+    work.field("deleteItem", input={"id": "g"})
+    metric = {"compositeKey": "items#2024-01-19T14:00:00Z#60", "count": 3}
+    work.field("createAggregatedMetrics", input=metric)
+    work.field("updateAggregatedMetrics", input=metric)
+    work.field("getAggregatedMetrics", compositeKey=metric["compositeKey"])
+    work.field("listAggregatedMetrics")
+
+
+def querying(work: Work) -> None:
+    """The lake is written in two rounds and asked between them, and the numbers are told."""
+    work.invoke(lake, {})
+    work.ask("POST", "/events", d.event("later"))
+    work.stream(sequence, EVENTS.name).run()
+    work.invoke(schedule, {})
+    sql = {"sql": "SELECT count(*) AS n FROM events WHERE date = '2024-01-19'"}
+    assert work.ask("POST", "/query", sql, query)["rows"][0][0] > 1
+    work.invoke(lake, {})
+
+
+STEPS: tuple[Callable[[Work], None], ...] = (
+    starting, collecting, intake, living, reading, resolving, querying,
+)  # fmt: skip
+
+
+def test_every_call_is_granted(seen: Rights) -> None:
+    """A day in the life of the stack: each function may do to each table, index, bucket and
+    secret what it was seen to do, and each function was seen."""
+    work = Work(seen)
+    for step in STEPS:
+        step(work)
+    granted = {
+        name: {
+            (action, to) for grant in grants for action in grant.actions for to in grant.resources
+        }
+        for name, grants in PERMISSIONS.items()
+    }
+    missing = {name: sorted(needed - granted[name]) for name, needed in seen.needed.items()}
+    assert {name: found for name, found in missing.items() if found} == {}
+    assert seen.needed.keys() == PERMISSIONS.keys()
