@@ -63,7 +63,7 @@ def sqlite(room: Path, count: int) -> tuple[Append, Plan]:
         files = write_columns(writer, store, data)
         store.commit(files, position=(batch + 1) * count)
 
-    return append, lambda: [reader.locate(f.path) for f in reader.snapshot("acme").files]
+    return append, lambda: reader.locate(reader.snapshot("acme").files)
 
 
 def manifest(room: Path, count: int) -> tuple[Append, Plan]:
@@ -76,14 +76,14 @@ def manifest(room: Path, count: int) -> tuple[Append, Plan]:
         known.extend(write_columns(writer, store, data))
         fresh = path.with_suffix(".new")
         body = {"position": (batch + 1) * count, "files": [f.path for f in known]}
-        for target in (Path(store.locate(known[-1].path)), fresh):
+        for target in (Path(store.locate(known[-1:])[0]), fresh):
             if target == fresh:
                 fresh.write_text(json.dumps(body))
             _sync(target)
         fresh.rename(path)
         _sync(room)
 
-    return append, lambda: [store.locate(p) for p in json.loads(path.read_text())["files"]]
+    return append, lambda: [str(store.root / p) for p in json.loads(path.read_text())["files"]]
 
 
 def iceberg(room: Path, count: int) -> tuple[Append, Plan]:

@@ -12,8 +12,8 @@ PAGES = (ROOT / "README.md", ROOT / "docs" / "reference" / "benchmarks.md")
 def publish(results: Results) -> None:
     """Write the block anew: the README has the rows with a goal, the reference has all."""
     readme, reference = PAGES
-    _fill(readme, block(results, [row for row in results.rows if row.goal]))
-    _fill(reference, block(results, results.rows, notes=True))
+    fill(readme, block(results, [row for row in results.rows if row.goal]))
+    fill(reference, block(results, results.rows, notes=True))
 
 
 def block(results: Results, rows: list[Row], *, notes: bool = False) -> str:
@@ -30,7 +30,8 @@ def block(results: Results, rows: list[Row], *, notes: bool = False) -> str:
     return "\n".join(lines).strip()
 
 
-def _fill(page: Path, text: str) -> None:
+def fill(page: Path, text: str) -> None:
+    """Put text between the markers of a page, in place of what is there."""
     before, begin, rest = page.read_text().partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:

@@ -12,13 +12,24 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)]
 
-from tools.pages import cli, decisions, errors, http, metrics, parity, settings, tables  # noqa: E402
+from tools.pages import (  # noqa: E402
+    cli,
+    costs,
+    decisions,
+    errors,
+    http,
+    metrics,
+    parity,
+    settings,
+    tables,
+)
 
 REFERENCE = ROOT / "docs" / "reference"
 HEADER = "<!-- Generated from the code by `make docs`; changes here are lost. -->\n\n"
 
 PAGES: dict[Path, Callable[[], str]] = {
     REFERENCE / "cli.md": lambda: HEADER + cli.page(),
+    REFERENCE / "costs.md": lambda: HEADER + costs.page(),
     REFERENCE / "http.md": lambda: HEADER + http.page(),
     REFERENCE / "settings.md": lambda: HEADER + settings.page(),
     REFERENCE / "metrics.md": lambda: HEADER + metrics.page(),

@@ -46,7 +46,7 @@ class Function(Struct, frozen=True, kw_only=True):
 FUNCTIONS: tuple[Function, ...] = (
     Function(name="http", uses=GRAPHQL_SERVER),
     Function(
-        name="query", uses=frozenset({"duckdb", "sqlglot"}),
+        name="query", uses=frozenset({"duckdb", "numpy", "sqlglot"}),
         programs=("tallybrook.ports.sql.child",),
     ),
     Function(name="sockets"),

@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from tallybrook.accounts.keys import KeyRing
 from tallybrook.counters.recount import corrections, recount
@@ -34,8 +35,10 @@ from tallybrook.ports.counters.aws.rows import bucket_key
 from tallybrook.ports.failed.aws import DynamoFailedRecords
 from tallybrook.ports.keys.aws import DynamoKeys
 from tallybrook.ports.log import CounterKey
+from tallybrook.ports.metrics.aws import DynamoMetrics
 from tallybrook.ports.state.aws import DynamoState
 from tests.counters.world import NOW_US
+from tests.support.calls import meddling
 from tests.support.emulator import Emulator, make_tables
 from tests.support.faults import FaultyServices, faulty_services, first
 
@@ -222,6 +225,22 @@ def test_a_correction_does_not_stop_the_next_recount(tables: str) -> None:
     assert counts(counters) == {KEY: 1}
     assert recounted(tables, 2, 4)
     assert counts(counters) == {KEY: 2}
+
+
+def test_a_recount_waits_for_a_correction(tables: str) -> None:
+    """A bucket that a transaction holds just now is written when that has ended: the SDK itself
+    does not send such a call again."""
+    left = [ClientError({"Error": {"Code": "TransactionConflictException"}}, "UpdateItem")] * 3
+
+    def hold() -> None:
+        if left:
+            raise left.pop()
+
+    with meddling("UpdateItem", hold):
+        done = DynamoMetrics(tables).write("acme", "items", {(60, 0): 4, (1, 0): 4}, 1, NOW_US)
+    assert (done.written, done.superseded, left) == (2, 0, [])
+    assert done.changes == {("acme", "record", "items", 1, 0): 4}
+    assert counts(DynamoCounters(tables, ["items"])) == {KEY: 4, (*KEY[:3], 1, 0): 4}
 
 
 def test_nothing_is_added_to_what_was_recounted_meanwhile(tables: str) -> None:

@@ -10,7 +10,10 @@ from tallybrook import __version__
 from tests.support import tallybrook
 from tests.support.commands import ARGV, clean_env
 
-COMMANDS = ["serve", "demo", "ingest", "query", "recount", "failed", "keys", "doctor"]
+COMMANDS = [
+    "serve", "demo", "ingest", "query", "recount", "failed", "keys", "doctor", "score", "agreement",
+    "costs", "tiers",
+]  # fmt: skip
 HEAVY = {"duckdb", "starlette", "uvicorn", "sqlglot", "numpy", "httpx", "websockets"}
 
 

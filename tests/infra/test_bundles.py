@@ -30,7 +30,7 @@ from infra.bundling.loading import loaded
 from infra.bundling.target import Target
 from infra.bundling.wheels import unpacked
 from infra.functions import FUNCTIONS as DEPLOYED_FUNCTIONS
-from tests.support.bundles import made
+from tests.support.bundles import Made, maker
 
 NAMES = [known.name for known in FUNCTIONS]
 WITH_DUCKDB = {"query", "lake"}
@@ -39,6 +39,12 @@ WITH_DUCKDB = {"query", "lake"}
 LIMIT_BYTES = 50_000_000
 DUCKDB_LIMIT_BYTES = 200_000_000
 """Lambda's own limit is 250 MiB."""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Each bundle once for this module; pytest removes them."""
+    return maker(tmp_path_factory.mktemp("bundles"))
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +70,7 @@ def test_every_deployed_function_can_be_packed() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_handler_is_imported_from_its_bundle_alone(name: str) -> None:
+def test_handler_is_imported_from_its_bundle_alone(name: str, made: Made) -> None:
     """A bare interpreter that sees the bundle and the standard library imports the handler, and
     everything it loads is of one of the two."""
     folder = made(name)
@@ -77,14 +83,14 @@ def test_handler_is_imported_from_its_bundle_alone(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_bundle_is_small(name: str) -> None:
+def test_bundle_is_small(name: str, made: Made) -> None:
     """Under 50 MB unzipped, and under Lambda's own limit where DuckDB is in it."""
     limit = DUCKDB_LIMIT_BYTES if name in WITH_DUCKDB else LIMIT_BYTES
     assert size_bytes(made(name)) < limit
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_bundle_has_bytecode_for_every_module(name: str) -> None:
+def test_bundle_has_bytecode_for_every_module(name: str, made: Made) -> None:
     """Made by the interpreter it is for, a bundle is not compiled at every start."""
     folder = made(name)
     missing = [file for file in folder.rglob("*.py") if not Path(_bytecode(file)).exists()]
@@ -96,7 +102,7 @@ def _bytecode(file: Path) -> str:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_bundle_knows_only_the_services_it_calls(name: str) -> None:
+def test_bundle_knows_only_the_services_it_calls(name: str, made: Made) -> None:
     """The SDK's service models are those of the clients that reachable modules ask for, and each
     client can be made from the bundle."""
     folder = made(name)
@@ -125,12 +131,12 @@ def test_bundle_knows_only_the_services_it_calls(name: str) -> None:
         ("lake", "tallybrook.lake.consumer"),
     ],
 )
-def test_module_loaded_while_the_function_runs_is_there(name: str, module: str) -> None:
+def test_module_loaded_while_the_function_runs_is_there(name: str, module: str, made: Made) -> None:
     """What a function imports only for some calls, with all that it imports in turn."""
     assert module in loaded(module, made(name)).files
 
 
-def test_what_is_imported_at_the_first_call_is_there(graphql: str) -> None:
+def test_what_is_imported_at_the_first_call_is_there(graphql: str, made: Made) -> None:
     """The recounting function's bundle can call an API: its client imports its own parts late."""
     script = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
@@ -209,7 +215,9 @@ def test_archive_holds_the_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_deployed_bundle_is_of_the_deployed_machine(name: str, for_deployment: Target) -> None:
+def test_deployed_bundle_is_of_the_deployed_machine(
+    name: str, for_deployment: Target, made: Made
+) -> None:
     """Every shared object is of the target's processor and Python, and none is missing: the
     packages are those of the bundle that was imported here."""
     folder = made(name, for_deployment)
@@ -224,7 +232,7 @@ def test_deployed_bundle_is_of_the_deployed_machine(name: str, for_deployment: T
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_deployed_bundle_is_small(name: str, for_deployment: Target) -> None:
+def test_deployed_bundle_is_small(name: str, for_deployment: Target, made: Made) -> None:
     """As the one for this machine."""
     limit = DUCKDB_LIMIT_BYTES if name in WITH_DUCKDB else LIMIT_BYTES
     assert size_bytes(made(name, for_deployment)) < limit
@@ -242,7 +250,7 @@ def _packages(folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("name", sorted({*NAMES} - WITH_DUCKDB))
-def test_embedded_backends_stay_out(name: str) -> None:
+def test_embedded_backends_stay_out(name: str, made: Made) -> None:
     """What only the embedded product runs is in no bundle that does not load it, but for the SQL
     engine: that for AWS is built on it."""
     used = loaded(function(name).module, SOURCE, unpacked(host())).files.keys()
@@ -279,7 +287,7 @@ def test_imports_for_types_are_no_imports(monkeypatch: pytest.MonkeyPatch, tmp_p
     }  # fmt: skip
 
 
-def test_tests_and_examples_of_packages_stay_out() -> None:
+def test_tests_and_examples_of_packages_stay_out(made: Made) -> None:
     """No tests, stubs or headers."""
     folder = made("http")
     assert not [path for path in folder.rglob("*") if path.name in {"tests", "test"}]

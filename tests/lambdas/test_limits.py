@@ -20,7 +20,7 @@ from infra.bundling.functions import GRAPHQL_CLIENT, GRAPHQL_SERVER
 from infra.bundling.loading import loaded
 from infra.bundling.packing import contents
 from infra.functions import FUNCTIONS as SPECS
-from tests.support.bundles import made
+from tests.support.bundles import Made, maker
 from tests.support.emulator import Emulator, new_stack
 
 SDK = frozenset(
@@ -45,7 +45,7 @@ class Budget(Struct, frozen=True):
 
 BUDGETS = {
     "http": Budget(WEB | GRAPHQL_SERVER, 560, 80),
-    "query": Budget(WEB | {"duckdb", "sqlglot"}, 700, 400),
+    "query": Budget(WEB | {"duckdb", "numpy", "sqlglot"}, 700, 400),
     "sockets": Budget(LIVE, 520, 75),
     "sequence": Budget(LIVE, 460, 90),
     "recount": Budget(LIVE | GRAPHQL_CLIENT, 460, 90),
@@ -58,6 +58,12 @@ BUDGETS = {
     "lake": Budget(BASE | {"duckdb", "numpy"}, 700, 400),
 }
 NAMES = [known.name for known in FUNCTIONS]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Each bundle once for this module; pytest removes them."""
+    return maker(tmp_path_factory.mktemp("bundles"))
 
 
 @pytest.fixture(scope="module")
@@ -74,13 +80,13 @@ def test_only_allowed_packages_are_bundled(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_module_budget(name: str) -> None:
+def test_module_budget(name: str, made: Made) -> None:
     """A function that is ready for work has not loaded more modules than its budget."""
     assert loaded(function(name).module, made(name)).count <= BUDGETS[name].modules
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_peak_memory_at_work(name: str, world: World, tmp_path: Path) -> None:
+def test_peak_memory_at_work(name: str, made: Made, world: World, tmp_path: Path) -> None:
     """Under the runtime client, with real work of usual size, a function stays within its budget
     and within what the stack gives it; above that it would be killed."""
     spec = next(spec for spec in SPECS if spec.name == name)

@@ -1,23 +1,22 @@
-"""Function bundles for tests: each made once a test process, for this machine."""
+"""Function bundles for tests: each made once a test process, for this machine or another."""
 
-import atexit
-import shutil
-import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 from infra.bundling import Target, bundle, host
 
-
-@cache
-def _folder(target: Target) -> Path:
-    folder = Path(tempfile.mkdtemp(prefix=f"bundles-{target}-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+Made = Callable[..., Path]
+"""Gives the folder of a function's bundle by its name, and a target that is not this machine.
+Nobody may write in it."""
 
 
-@cache
-def made(name: str, target: Target | None = None) -> Path:
-    """The folder of a function's bundle; nobody may write in it."""
-    target = target or host()
-    return bundle(name, _folder(target), arch=target.arch, python=target.python)
+def maker(base: Path) -> Made:
+    """Bundles are made in folders below ``base``."""
+
+    @cache
+    def made(name: str, target: Target | None = None) -> Path:
+        target = target or host()
+        return bundle(name, base / str(target), arch=target.arch, python=target.python)
+
+    return made

@@ -77,16 +77,27 @@ class KeyRing:
     def first_key(self, presented: str | None) -> str | None:
         """Make the admin key of a new data directory; its text if one was made, else None.
 
-        A given text is a key from now on, also where the directory has other keys already.
+        A given text is a key from now on, also where the directory has other keys already. Of
+        several processes that start with it together one makes it.
         """
         if presented is not None:
-            if self._keys.by_digest(digest_of(presented)) is None:
-                self.create(label="first admin key", presented=presented)
-                return presented
-            return None
+            return presented if self._made(presented) else None
         if self._keys.stored():
             return None
         return self.create(label="first admin key")[1]
+
+    def _made(self, presented: str) -> bool:
+        """Make the text a key; False where it is one."""
+        digest = digest_of(presented)
+        if self._keys.by_digest(digest) is not None:
+            return False
+        try:
+            self.create(label="first admin key", presented=presented)
+        except ConflictError:
+            if self._keys.by_digest(digest) is None:
+                raise  # it was the key's id
+            return False
+        return True
 
     def check(self, presented: str) -> Key:
         """The key of a presented text. Raises ``UnauthorizedError``."""

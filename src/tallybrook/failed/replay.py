@@ -53,6 +53,10 @@ def plan_replay(
 
 
 def _event(record: FailedRecord, body: bytes, now_us: int, keep_ip: bool) -> Event:
+    if record.source == "entities":
+        event = read_operation(body, record.account_id, now_us)
+        event.event_id = record.failed_id  # the log knows the event that failed by its own already
+        return event
     mixed = record.source.partition(":")[0] in _MIXED and is_operation(fields_of(body))
     if record.source == "ingest" or mixed:
         return read_operation(body, record.account_id, now_us)  # what it tells is its identity

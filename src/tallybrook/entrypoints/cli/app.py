@@ -5,6 +5,8 @@ from cyclopts import App, Parameter
 from tallybrook import __version__
 from tallybrook.entrypoints.cli import (
     agreement,
+    alerts,
+    costs,
     demo,
     doctor,
     failed,
@@ -14,6 +16,8 @@ from tallybrook.entrypoints.cli import (
     recount,
     score,
     serve,
+    simulate,
+    tiers,
 )
 
 HELP = "Analytics a small team owns: events in, live counts and SQL out."
@@ -42,6 +46,10 @@ app.command(query.query, help_epilogue=query.EXAMPLES)
 app.command(recount.recount, help_epilogue=recount.EXAMPLES)
 app.command(score.score, help_epilogue=score.EXAMPLES)
 app.command(agreement.agreement, help_epilogue=agreement.EXAMPLES)
+app.command(simulate.simulate, help_epilogue=simulate.EXAMPLES)
+app.command(alerts.app)
 app.command(doctor.doctor, help_epilogue=doctor.EXAMPLES)
+app.command(costs.app)
+app.command(tiers.app)
 app.command(failed.app)
 app.command(keys.app)

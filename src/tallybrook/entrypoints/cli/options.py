@@ -1,7 +1,7 @@
 """Options that several commands share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -25,3 +25,9 @@ Data = Annotated[
     Path,
     Parameter(name="--data", env_var="TALLYBROOK_DATA", help="The data directory."),
 ]
+Arch = Literal["x86_64", "arm64"]
+AsJson = Annotated[bool, Parameter(name="--json", help="For programs.")]
+Amount = Annotated[float, Parameter(allow_leading_hyphen=True)]
+"""A number of which the command itself says what is wrong with it, a minus sign too."""
+
+Count = Annotated[int, Parameter(allow_leading_hyphen=True)]

@@ -73,3 +73,6 @@ def _envelope(known: _BusEvent) -> bytes:
             "event_id": known.event_id,
         }
     )
+
+
+runtime.prepare(runtime.opened)

@@ -63,3 +63,6 @@ def _read_data(data: str, origin: Origin, reading: Reading) -> tuple[list[Item],
     if _BUS in body and is_bus_event(found := object_of(body)):
         return read_bus_event(found, reading)
     return read_message(body, origin, reading), []
+
+
+runtime.prepare(runtime.opened)

@@ -51,3 +51,6 @@ def follow(consumer: Consumer, reader: LogReader, has_time: Callable[[], bool]) 
 
 def _has_time(context: Invocation) -> bool:
     return context.get_remaining_time_in_millis() > MARGIN_MS
+
+
+runtime.prepare(runtime.opened)

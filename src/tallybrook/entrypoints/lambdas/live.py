@@ -2,7 +2,9 @@
 
 The same messages as the server's. What is different: nothing is remembered, so that a client that
 comes back always gets a snapshot; and a message has at most 128 KiB, so that a snapshot of very
-many series goes less far back, and long bodies of failed records are cut.
+many series goes less far back, and long bodies of failed records are cut. Of failed records only
+those that the stream's function keeps are told at once; those that the intake's functions keep,
+which know of no connections, are in the next snapshot.
 """
 
 import logging

@@ -4,11 +4,15 @@ A function of its own, as the engine takes more memory than collecting needs.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from tallybrook.entrypoints.lambdas import web
+from tallybrook.entrypoints.lambdas import runtime, web
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Answer one request."""
     return web.answer(event, context, sql=True)
+
+
+runtime.prepare(partial(web.opened, sql=True))

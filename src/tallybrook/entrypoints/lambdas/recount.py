@@ -89,3 +89,6 @@ def _named(failed: Sequence[Touch]) -> list[str]:
     if "" in tokens:
         raise StorageError("a change without a sequence number was not recounted")
     return sorted(tokens, key=lambda token: (len(token), token))
+
+
+runtime.prepare(runtime.opened)

@@ -56,3 +56,6 @@ def _account(identity: Mapping[str, Any], operation: Operation) -> str:
     if needed not in str(told.get("scopes", "")).split():
         raise ForbiddenError(f"the key lacks the scope {needed}")
     return str(told["account_id"])
+
+
+runtime.prepare(ports)

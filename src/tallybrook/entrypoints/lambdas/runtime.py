@@ -1,12 +1,14 @@
 """What one execution environment opens once, when first asked for, and keeps."""
 
 import logging
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import cache
 
 from msgspec import Struct
 
+from tallybrook.errors import TallybrookError
 from tallybrook.ports.clock import Clock, system_clock
 from tallybrook.ports.log import Commit, Log
 from tallybrook.ports.log.consumer import Consumer
@@ -82,6 +84,18 @@ def lake_writer(lease_s: float) -> AbstractContextManager[Consumer]:
 
 _opened = opened
 _KEPT = (opened, sequencer, sockets, telemetry, settings)
+
+
+def prepare(*openers: Callable[[], object]) -> None:
+    """Open while the function initialises what its first invocation would wait for. Where that
+    fails, the first invocation tries again and tells why."""
+    if "AWS_LAMBDA_RUNTIME_API" not in os.environ:
+        return
+    for opener in openers:
+        try:
+            opener()
+        except TallybrookError as error:
+            log.warning("not opened while initialising: %s", error)
 
 
 def forget() -> None:

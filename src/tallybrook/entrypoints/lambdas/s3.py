@@ -19,3 +19,6 @@ def handler(event: Mapping[str, Any], context: object) -> None:
     reading = Reading(opened.now_us(), opened.settings.keep_ip)
     items, objects = read_notification(event, reading)
     store_all([Delivery("notification", items, objects)], opened)
+
+
+runtime.prepare(runtime.opened)

@@ -33,3 +33,6 @@ def measured(opened: Opened) -> dict[str, float]:
         lags = [max(0, head - position) for position in opened.positions().values()]
         found["ConsumerLag"] = float(max(lags, default=0))
     return found
+
+
+runtime.prepare(runtime.opened)

@@ -38,3 +38,6 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
 
 def _from_stream(record: object) -> bool:
     return isinstance(record, Mapping) and record.keys() >= _PARTS
+
+
+runtime.prepare(runtime.opened, runtime.sequencer)

@@ -102,3 +102,6 @@ def _error(detail: str) -> bytes:
 def gate() -> Gate:
     """Knows the keys of this execution environment's stack."""
     return Gate(runtime.opened().stores.keys, required=runtime.settings().auth)
+
+
+runtime.prepare(gate)

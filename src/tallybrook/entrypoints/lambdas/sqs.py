@@ -100,3 +100,6 @@ def _from_topic(body: Mapping[str, Any]) -> _Notification | None:
         return msgspec.convert(body, _Notification) if "TopicArn" in body else None
     except msgspec.ValidationError:
         return None
+
+
+runtime.prepare(runtime.opened)

@@ -46,6 +46,12 @@ def plan(write: Write, arrivals: ArrivalNumbers) -> Plan:
     return Plan(events, _records(write.records, numbers[len(write.events) :], token))
 
 
+def is_replay(write: Write) -> bool:
+    """Whether a write settles one failed record by one event or one record."""
+    items = len(write.events) + len(write.records)
+    return len(write.settle) == 1 and items == 1 and not write.failed
+
+
 def _records(
     changes: Sequence[RecordChange], numbers: range, token: str
 ) -> list[list[PlannedChange]]:

@@ -10,7 +10,7 @@ from tallybrook.errors import ConflictError
 from tallybrook.ports.aws.dynamo import Item
 from tallybrook.ports.aws.transactions import UnmetError, transact
 from tallybrook.ports.failed.aws import DynamoFailedRecords
-from tallybrook.ports.log import EFFECTIVE, FailedStatus, RecordChange, RecordOutcome, Write
+from tallybrook.ports.log import EFFECTIVE, FailedStatus, RecordChange, RecordOutcome
 from tallybrook.ports.log.aws.inserting import insertion, is_duplicate
 from tallybrook.ports.log.aws.records import apply_change
 
@@ -30,12 +30,6 @@ class Settling(NamedTuple):
     def alone(self) -> None:
         """Settle it where there is nothing else to store. Raises ``ConflictError``."""
         self.store.settle({self.failed_id: self.status}, self.now_us, only_open=True)
-
-
-def is_replay(write: Write) -> bool:
-    """Whether a write settles one failed record by one event or one record."""
-    items = len(write.events) + len(write.records)
-    return len(write.settle) == 1 and items == 1 and not write.failed
 
 
 def replay_event(dynamo: Any, table: str, item: Item, settling: Settling) -> bool:

@@ -18,10 +18,9 @@ from tallybrook.ports.failed.aws import DynamoFailedRecords
 from tallybrook.ports.log import Done, LogStats, Receipt, Watcher, Write
 from tallybrook.ports.log.aws.inserting import Numbered, insert
 from tallybrook.ports.log.aws.parts import Part, run_all
-from tallybrook.ports.log.aws.planning import Plan, PlannedChange, plan
+from tallybrook.ports.log.aws.planning import Plan, PlannedChange, is_replay, plan
 from tallybrook.ports.log.aws.reader import DynamoLogReader
 from tallybrook.ports.log.aws.records import apply_change
-from tallybrook.ports.log.aws.replaying import Settling, is_replay, replay_change, replay_event
 from tallybrook.ports.log.aws.rows import ArrivalNumbers
 
 _log = logging.getLogger(__name__)
@@ -154,6 +153,9 @@ class DynamoLog:
 
     def _replay(self, write: Write, planned: Plan, receipt: Receipt) -> None:
         """One transaction, so that instances which replay the same at once store it once."""
+        # Here and not above: most functions never replay.
+        from tallybrook.ports.log.aws.replaying import Settling, replay_change, replay_event
+
         ((failed_id, status),) = write.settle.items()
         settling = Settling(self._failed, failed_id, status, self._clock())
         for row in planned.events:

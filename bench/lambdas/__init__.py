@@ -1,0 +1,1 @@
+"""Each function under the real runtime client, with its real bundle, against emulated services."""
