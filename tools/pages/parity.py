@@ -16,8 +16,8 @@ INTRO = """# Parity: embedded and AWS
 
 Each port has one contract, in the words of its docstring, and one suite of tests that runs on every
 backend. What a backend does not promise is a test that is expected to fail there, strictly: if it
-ever passes, the run fails until the line below is gone. So this page lists what differs, and nothing
-else does.
+ever passes, the run fails until the line below is gone. So this page lists what differs, and no
+other promise does.
 
 The services are emulated ones (see [AWS in the tests](../concepts/aws-emulator.md)); what only a
 real account can show is listed there too.
