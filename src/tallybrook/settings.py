@@ -51,6 +51,16 @@ class Settings(Struct, kw_only=True, frozen=True):
         str,
         Meta(description="Further record types, as `name:instantField|instantField,name`"),
     ] = ""
+    entities: Annotated[
+        str,
+        Meta(description="Entities, metrics and alerts: `tutoring`, `flights` or a TOML file"),
+    ] = "tutoring"
+    alert_webhook: Annotated[
+        str, Meta(description="Address that alerts are posted to, signed; none without it")
+    ] = ""
+    alert_webhook_secret: Annotated[
+        str, Meta(description="What alerts are signed with (16 characters or more)")
+    ] = ""
     max_pending: Annotated[
         int, Meta(description="Items that may wait for the writer before it answers 429", ge=1)
     ] = 50_000

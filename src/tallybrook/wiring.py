@@ -7,12 +7,12 @@ loaded, which is memory and start-up time of every process and every function.
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from tallybrook.accounts.keys import KeyRing
 from tallybrook.counters import delta
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tallybrook.ports.account import Account
     from tallybrook.ports.log.local import SqliteLog
     from tallybrook.ports.metrics import MetricSink
+    from tallybrook.ports.queue import Queue
     from tallybrook.ports.records import RecordShelf, RecordSource
     from tallybrook.ports.sockets import Sockets
     from tallybrook.ports.state import State
@@ -208,14 +209,15 @@ def _open_local_stores(settings: Settings, log: "SqliteLog", clock: Clock) -> St
         SqliteCounters(path),
         SqliteFailedRecords(path),
     )
-    events = SqliteEvents(path, log.find)
+    events, state = SqliteEvents(path, log.find), open_state(settings, clock)
 
     def close() -> None:
-        for store in (reader, counters, failed, events):
+        for store in (reader, counters, failed, events, state):
             store.close()
 
     keys, records = open_keys(settings, clock), RecordReader(_types(settings))
-    return Stores(reader, counters, failed, events, keys, records, close)
+    entities = open_entities(settings, state)
+    return Stores(reader, counters, failed, events, keys, records, close, entities)
 
 
 def _open_local_shelves(settings: Settings, stores: Stores, clock: Clock) -> Shelves:
@@ -270,6 +272,7 @@ def _open_aws(settings: Settings, clock: Clock, *, sql: bool) -> Product:
         open_keys(settings, clock),
         RecordReader(types),
         close,
+        open_entities(settings, open_state(settings, clock)),
     )
     engine = open_aws_sql(settings) if sql else None
     return Product(log, stores, engine, False, partial(_aws_positions, settings))
@@ -329,6 +332,13 @@ def open_sockets(settings: Settings) -> "Sockets":
     return ApiGatewaySockets(settings.stack, settings.sockets_url)
 
 
+def open_intake_queue(settings: Settings) -> "Queue":
+    """The queue that the stack collects from."""
+    from tallybrook.ports.queue.aws import SqsQueue
+
+    return SqsQueue(f"{settings.stack}-intake")
+
+
 def open_telemetry(settings: Settings) -> "Telemetry":
     """Metrics of the stack; whoever tells some flushes at the end of its work."""
     from tallybrook.ports.telemetry.aws import EmfTelemetry
@@ -361,14 +371,44 @@ def open_lake_writer(
     """The consumer that writes the stack's lake, for as long as the block lasts. Raises
     ``ConflictError`` while another one is at work."""
     from tallybrook.lake.consumer import LakeConsumer
+    from tallybrook.lake.room import room_of
     from tallybrook.ports.lake.aws import AwsLake
 
     store = AwsLake(settings.stack, settings.bucket, _scratch("lake"), lease_s=lease_s)
-    consumer = LakeConsumer(store, keep_failed, memory_bytes=(function_mb() << 20) // 2)
+    consumer = LakeConsumer(store, keep_failed, **structs.asdict(room_of(function_mb())))
     try:
         yield consumer
     finally:
         consumer.close()
+
+
+@contextmanager
+def open_entity_consumer(
+    settings: Settings, keep_failed: Callable[[FailedRecord], None], clock: Clock = system_clock
+) -> Iterator[Consumer]:
+    """The consumer that keeps the entities of a data directory, and beside it the deliveries of
+    their alerts, for as long as the block lasts."""
+    from tallybrook.entities import webhook
+    from tallybrook.entities.consumer import EntityConsumer
+    from tallybrook.entities.delivering import delivering
+    from tallybrook.ports.bus.local import LocalBus
+
+    with ExitStack() as opened:
+        state = opened.enter_context(closing(open_state(settings, clock)))
+        bus = opened.enter_context(closing(LocalBus(settings.data_path / "bus.db", clock=clock)))
+        catalog = open_entities(settings, state).catalog
+        if settings.alert_webhook:
+            target = webhook.Webhook(settings.alert_webhook, settings.alert_webhook_secret, clock)
+            opened.enter_context(closing(target))
+            bus.subscribe(
+                webhook.SUBSCRIBER, target.send, webhook.given_up(keep_failed, clock),
+                kinds=[rule.name for rule in catalog.definitions.alerts],
+                max_tries=webhook.MAX_TRIES,
+            )  # fmt: skip
+        else:
+            bus.unsubscribe(webhook.SUBSCRIBER)
+        opened.enter_context(delivering(bus))
+        yield EntityConsumer(state, bus, catalog, keep_failed, clock)
 
 
 class Consumers(Struct):
@@ -388,10 +428,13 @@ def open_consumers(data: Path) -> Iterator[Consumers]:
     from tallybrook.ports.log.local.userindex import UserIndexer
 
     path = log_path(data)
+    settings = Settings.from_env(data=str(data))
     reader, failed = SqliteLogReader(path), SqliteFailedRecords(path)
     store = LocalLake(data)
     try:
-        yield Consumers(reader, [LakeConsumer(store, failed.keep), UserIndexer(path)])
+        with open_entity_consumer(settings, failed.keep) as entities:
+            lake = LakeConsumer(store, failed.keep)
+            yield Consumers(reader, [lake, UserIndexer(path), entities])
     finally:
         store.close()
         failed.close()

@@ -12,7 +12,6 @@ import pytest
 from websockets.sync.client import connect
 
 from tallybrook.ports.aws.clients import client
-from tallybrook.ports.queue.aws import SqsQueue
 from tests.aws_e2e.conftest import Deployed
 from tests.support import Running, running_product, tallybrook, wait_for
 from tests.support.faults import first
@@ -247,8 +246,8 @@ def test_a_failing_function_sends_to_the_dead_letters(deployed: Deployed) -> Non
         sqs.send_message(QueueUrl=queue, MessageBody=body)
         wait_for(lambda: depth() == 1, WITHIN_S, "it is a dead letter")
     assert count_of(deployed.http, "redriven") == 0
-    moved = SqsQueue(f"{deployed.stack}-intake").redrive()
-    assert moved
+    ran = tallybrook("failed", "redrive", "--stack", deployed.stack)
+    assert (ran.code, ran.err.split()[0]) == (0, "1"), ran.err
     wait_for(lambda: count_of(deployed.http, "redriven") == 1, WITHIN_S, "it is counted")
     wait_for(lambda: depth() == 0, WITHIN_S, "no dead letter is left")
 

@@ -42,6 +42,7 @@ def put(bucket: str, key: str, body: bytes | str) -> dict[str, Any]:
         ("raw/events/a.csv.gz", gzip.compress(CSV.encode())),
         ("raw/events/sub/ünï côde+1 (2).csv", b"\xef\xbb\xbf" + CSV.encode()),
     ],
+    ids=["plain", "zipped", "odd-name"],
 )
 def test_a_table_becomes_events(here: Stack, bucket: str, key: str, body: bytes) -> None:
     """Columns that are no event field are properties; account_id names the account."""

@@ -14,11 +14,12 @@ EXAMPLES = """Examples:
   tallybrook failed list --status all
   tallybrook failed show 01J...
   tallybrook failed replay 01J... --body corrected.json
-  tallybrook failed replay --all"""
+  tallybrook failed replay --all
+  tallybrook failed redrive --stack tallybrook"""
 
 app = App(
     name="failed",
-    help="Failed records: list, show, replay.",
+    help="Failed records: list, show, replay; dead letters of a stack: redrive.",
     help_epilogue=EXAMPLES,
 )
 
@@ -109,3 +110,21 @@ def replay(
             return replay_all(api)
         replay_one(api, failed_id, body.read_bytes() if body else b"")
     return 0
+
+
+@app.command
+def redrive(*, stack: str | None = None) -> None:
+    """Put the dead letters of a stack's intake queue back, once what they failed of is mended.
+
+    They keep their identity: what was stored before they died is not counted again.
+
+    Parameters
+    ----------
+    stack
+        The name of the stack (TALLYBROOK_STACK, else tallybrook).
+    """
+    from tallybrook.settings import Settings
+    from tallybrook.wiring import open_intake_queue
+
+    moved = open_intake_queue(Settings.from_env(backend="aws", stack=stack)).redrive()
+    note(f"{moved} dead letters are in the queue again")

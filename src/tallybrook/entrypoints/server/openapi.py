@@ -84,7 +84,7 @@ def _responses(route: Route) -> dict[str, Any]:
     schema = {} if route.reply is None else {"schema": _reference(route.reply)}
     success = {
         "description": HTTPStatus(route.status).phrase,
-        "content": {route.reply_type: schema},
+        "content": dict.fromkeys((route.reply_type, *route.reply_types), schema),
     }
     keyed = (*_KEYED, *_ALWAYS) if route.scope is not None else _ALWAYS
     problems = {

@@ -7,8 +7,10 @@ from msgspec import Struct
 from starlette.responses import Response
 
 from tallybrook.counters.reading import RangeCount
+from tallybrook.entities.reading import ShownEntity
 from tallybrook.entrypoints.server import (
     collect,
+    entities,
     failures,
     graphing,
     querying,
@@ -36,7 +38,8 @@ class Param(Struct, frozen=True):
 
 
 class Route(Struct, frozen=True, kw_only=True):
-    """One method of one path. ``body`` maps content types to schemas; ``errors`` are statuses."""
+    """One method of one path. ``body`` maps content types to schemas; ``errors`` are statuses;
+    ``reply_types`` are further types of the reply, for clients that ask for them."""
 
     method: str
     path: str
@@ -51,6 +54,7 @@ class Route(Struct, frozen=True, kw_only=True):
     status: int = 200
     reply: Any = None
     reply_type: str = "application/json"
+    reply_types: tuple[str, ...] = ()
     errors: tuple[int, ...] = ()
     open_query: bool = False
 
@@ -164,7 +168,7 @@ ROUTES: tuple[Route, ...] = (
         Route(
             method=method, path="/graphql", handler=graphing.graphql,
             summary=f"GraphQL by {method}: records and aggregated metrics", tag="GraphQL",
-            scope=None, body=body, reply_type="application/graphql-response+json",
+            scope=None, body=body, reply_types=("application/graphql-response+json",),
             query=query, errors=(400, 401, 403, 406, 413, 415, 429), open_query=True,
         )
         for method, body, query in (
@@ -172,6 +176,36 @@ ROUTES: tuple[Route, ...] = (
             ("GET", {}, (Param("query", s.TEXT, "A query; mutations are sent by POST",
                                required=True),)),
         )
+    ),
+    Route(
+        method="GET", path="/entities/{type}", handler=entities.entities,
+        summary="Entities of a type with their metrics, in the order of one of them",
+        tag="Entities", scope="read", path_schemas={"type": s.NAME}, reply=entities.EntityList,
+        errors=(404, 422),
+        query=(
+            Param("sort", s.TEXT, "A metric, with - in front for the largest first"),
+            Param("threshold", s.NUMBER, "Only values below it; with - in `sort`, from it on"),
+            Param("limit", s.LIMIT, "How many at most"),
+            Param("cursor", s.CURSOR, "`next_cursor` of the page before; keeps to its `as_of`"),
+            _AS_OF,
+        ),
+    ),
+    Route(
+        method="GET", path="/entities/{type}/{id}", handler=entities.entity,
+        summary="One entity: its metrics, and what was reported of it", tag="Entities",
+        scope="read", path_schemas={"type": s.NAME, "id": s.NAME}, reply=ShownEntity,
+        errors=(404, 422), query=(_AS_OF,),
+    ),
+    Route(
+        method="GET", path="/alerts", handler=entities.alerts, summary="Alerts, newest first",
+        tag="Entities", scope="read", reply=entities.AlertList, errors=(422,),
+        query=(
+            Param("severity", s.SEVERITY, "Only of this severity"),
+            Param("since", s.INSTANT_OR_DATE, "Only from this instant on"),
+            Param("limit", s.LIMIT, "How many at most"),
+            Param("cursor", s.CURSOR, "`next_cursor` of the page before"),
+            _AS_OF,
+        ),
     ),
     Route(
         method="GET", path="/failed", handler=failures.failures, summary="Failed records",

@@ -5,6 +5,7 @@ from typing import Any
 from tallybrook.analytics.periods import GROUPS
 from tallybrook.analytics.plan import COLUMNS
 from tallybrook.counters.buckets import SIZES
+from tallybrook.entities.definitions import SEVERITIES
 from tallybrook.events.batches import MAX_BATCH_EVENTS
 from tallybrook.events.model import MAX_TEXT
 from tallybrook.live.messages import TOPICS as LIVE_TOPICS
@@ -43,6 +44,8 @@ CURSOR: Schema = {"type": "string", "description": "Opaque; only what was given 
 METRIC: Schema = {"type": "string", "minLength": 1}
 GROUP_BY: Schema = {"type": "string", "enum": list(GROUPS), "default": "1d"}
 FILTERS = COLUMNS
+SEVERITY: Schema = {"type": "string", "enum": list(SEVERITIES)}
+NUMBER: Schema = {"type": "number"}
 SEQ: Schema = {"type": "integer", "minimum": 0}
 TOPICS: Schema = {"type": "string", "enum": [*LIVE_TOPICS, ",".join(LIVE_TOPICS)]}
 FAILED_STATUS: Schema = {"type": "string", "enum": ["open", "replayed", "discarded", "all"]}

@@ -1,0 +1,1 @@
+"""Entities: facts about people and things from the stream, rolling metrics of them, and alerts."""

@@ -1,0 +1,181 @@
+"""Entities and alerts over HTTP, from the door to the answer."""
+
+import random
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tallybrook.events.instants import DAY_US, format_instant
+from tallybrook.ports.clock import system_clock
+from tallybrook.wiring import open_consumers
+from tests.server.running import Account, Running, assert_problem, serving
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    with serving(tmp_path) as found:
+        yield found
+
+
+def work(running: Running) -> None:
+    """Let the consumer take in what the log holds."""
+    with open_consumers(running.data) as opened:
+        consumer = opened.consumers[-1]
+        while chunks := opened.reader.chunks("events", consumer.position(), consumer.max_entries):
+            consumer.handle(chunks)
+
+
+def ingest(account: Account, envelope: dict[str, Any]) -> dict[str, Any]:
+    reply = account.http.post("/ingest", json=envelope)
+    assert reply.status_code == 202, reply.text
+    return dict(reply.json())
+
+
+def stream(now_us: int) -> list[dict[str, Any]]:
+    """Sessions, calls and health of a few students over the last days."""
+    made = []
+    for n in range(40):
+        at = now_us - n * DAY_US // 2
+        ids = {"session_id": f"x{n}", "student_id": f"s{n % 3}", "tutor_id": f"t{n % 2}"}
+        made.append(("session_started", ids, at - 3_600_000_000))
+        made.append(("session_completed", ids | {"tutor_rating": n % 6}, at))
+    made += [
+        ("ib_call_logged", {"call_id": f"c{n}", "student_id": "s0"}, now_us - n) for n in range(6)
+    ]
+    for score, days in ((80, 5), (60, 4), (45, 3), (90, 2)):
+        payload = {"student_id": "s1", "health_score": score}
+        made.append(("customer_health_update", payload, now_us - days * DAY_US))
+    return [
+        {"event_type": kind, "timestamp": format_instant(at), "payload": payload}
+        for kind, payload, at in made
+    ]
+
+
+def seen(account: Account, as_of: str) -> Any:
+    """Everything there is to read, at an instant."""
+    types = ("student", "tutor", "supply_demand")
+    lists = [account.get(f"/entities/{kind}", as_of=as_of)["entities"] for kind in types]
+    alerts = account.get("/alerts", as_of=as_of)["alerts"]
+    told = sorted((a["alert_type"], a["severity"], a["entity_id"]) for a in alerts)
+    assert len({alert["alert_id"] for alert in alerts}) == len(alerts)
+    return lists, told
+
+
+def test_same_from_four_clients(running: Running) -> None:
+    """Twice, shuffled, from four clients at once: the same numbers and alerts as in order, once."""
+    now_us = system_clock()
+    sent, as_of = stream(now_us), format_instant(now_us)
+    plain, mixed = running.account("plain"), running.account("mixed")
+    for envelope in sent:
+        ingest(plain, envelope)
+
+    def run(seed: int) -> None:
+        mine = list(sent)
+        random.Random(seed).shuffle(mine)
+        for envelope in mine[seed::2]:
+            ingest(mixed, envelope)
+        for envelope in mine:
+            ingest(mixed, envelope)
+
+    work(running)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(run, range(4)))
+    work(running)
+    assert seen(plain, as_of) == seen(mixed, as_of)
+    assert seen(plain, as_of)[1] == [
+        ("high_ib_call_frequency", "warning", "s0"),
+        ("low_health_score", "critical", "s1"),
+        ("low_health_score", "warning", "s1"),
+    ]
+
+
+def test_one_entity(running: Running) -> None:
+    """The answer has the shape of the specification, at any instant."""
+    account, now_us = running.account("acme"), system_clock()
+    for envelope in stream(now_us):
+        ingest(account, envelope)
+    work(running)
+    found = account.get("/entities/student/s0", as_of=format_instant(now_us))
+    assert set(found) == {"entity_type", "entity_id", "as_of", "metrics", "reported"}
+    assert (found["entity_type"], found["entity_id"]) == ("student", "s0")
+    assert found["as_of"] == format_instant(now_us)
+    assert found["metrics"]["ib_calls_14d"] == 6
+    assert found["metrics"]["health_score"] == 100
+    assert found["metrics"]["health_source"] == "default"
+    later = account.get("/entities/student/s0", as_of=format_instant(now_us + 40 * DAY_US))
+    assert later["metrics"]["sessions_30d"] == 0
+    assert account.get("/entities/student/s1")["reported"]["health_score"] == 90
+
+
+def test_lists_and_alerts_page(running: Running) -> None:
+    """Pages join, filters filter, and a cursor keeps to the instant it was given at."""
+    account = running.account("acme")
+    for envelope in stream(system_clock()):
+        ingest(account, envelope)
+    work(running)
+    first = account.get("/entities/student", sort="-sessions_30d", limit=2)
+    assert (first["total"], len(first["entities"])) == (3, 2)
+    rest = account.get("/entities/student", sort="-sessions_30d", cursor=first["next_cursor"])
+    assert rest["as_of"] == first["as_of"]
+    ids = [e["entity_id"] for e in [*first["entities"], *rest["entities"]]]
+    assert sorted(ids) == ["s0", "s1", "s2"]
+    low = account.get("/entities/student", threshold=95)
+    assert [e["entity_id"] for e in low["entities"]] == ["s1"]
+    critical = account.get("/alerts", severity="critical")["alerts"]
+    assert [a["alert_type"] for a in critical] == ["low_health_score"]
+    newest = account.get("/alerts", limit=1)
+    older = account.get("/alerts", limit=9, cursor=newest["next_cursor"])
+    assert len(newest["alerts"] + older["alerts"]) == 3
+    assert older["next_cursor"] is None
+    since = newest["alerts"][0]["timestamp"]
+    assert len(account.get("/alerts", since=since)["alerts"]) == 1
+
+
+def test_refused(running: Running) -> None:
+    """What cannot be answered says why; other accounts' entities are not there."""
+    account, other = running.account("acme"), running.account("other")
+    for envelope in stream(system_clock()):
+        ingest(account, envelope)
+    work(running)
+    assert_problem(other.http.get("/entities/student/s0"), 404)
+    assert other.get("/entities/student")["total"] == 0
+    assert other.get("/alerts")["alerts"] == []
+    assert_problem(account.http.get("/entities/planet"), 404)
+    assert_problem(account.http.get("/entities/student/nobody"), 404)
+    for query in ("sort=nothing", "threshold=x", "limit=0", "cursor=x", "as_of=2001-01-01"):
+        assert_problem(account.http.get(f"/entities/student?{query}"), 422)
+    for query in ("severity=bad", "since=now", "cursor=x"):
+        assert_problem(account.http.get(f"/alerts?{query}"), 422)
+    writer = running.account("acme", scopes=["write"])
+    assert_problem(writer.http.get("/alerts"), 403)
+
+
+def test_bad_input_is_kept_and_replayed_once(running: Running) -> None:
+    """A bad rating becomes a failed record; replayed with a good one it counts, once."""
+    account, now = running.account("acme"), format_instant(system_clock())
+
+    def completed(n: int, rating: Any) -> dict[str, Any]:
+        payload = {
+            "session_id": f"x{n}",
+            "student_id": "s",
+            "tutor_id": "t",
+            "tutor_rating": rating,
+        }
+        return {"event_type": "session_completed", "timestamp": now, "payload": payload}
+
+    for n, rating in enumerate([4, "5", 5]):
+        ingest(account, completed(n, rating))
+    work(running)
+    assert account.get("/entities/tutor/t")["metrics"]["rating_count"] == 2
+    (failed,) = account.get("/failed")["failed"]
+    assert failed["source"] == "entities"
+    replay = f"/failed/{failed['failed_id']}/replay"
+    assert account.http.post(replay, json=completed(1, 3)).status_code == 200
+    assert account.http.post(replay, json=completed(1, 3)).status_code == 409
+    work(running)
+    metrics = account.get("/entities/tutor/t")["metrics"]
+    assert (metrics["rating_count"], metrics["avg_rating"]) == (3, 4)
+    assert metrics["sessions_7d"] == 3
