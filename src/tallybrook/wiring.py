@@ -8,7 +8,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,7 +47,8 @@ Positions = Callable[[], Mapping[str, int]]
 
 
 class Stores(Struct):
-    """The reading side, beside whoever writes. ``close`` ends all of it."""
+    """The reading side, beside whoever writes. ``close`` ends all of it; ``entities`` reads the
+    definitions when it is first called."""
 
     reader: LogReader
     counters: Counters
@@ -56,7 +57,7 @@ class Stores(Struct):
     keys: KeyRing
     records: RecordReader
     close: Callable[[], None]
-    entities: "Entities"
+    entities: "Callable[[], Entities]"
 
 
 class Entities(Struct):
@@ -125,6 +126,17 @@ def open_keys(settings: Settings, clock: Clock = system_clock) -> KeyRing:
 
     settings.data_path.mkdir(parents=True, exist_ok=True)
     return KeyRing(SqliteKeys(settings.data_path / "keys.db"), clock)
+
+
+def check_entities(settings: Settings) -> None:
+    """Raise ``UsageError`` for definitions or a webhook that cannot be used."""
+    from tallybrook.entities.library import load
+
+    load(settings.entities)
+    if settings.alert_webhook:
+        from tallybrook.entities.webhook import require_target
+
+        require_target(settings.alert_webhook, settings.alert_webhook_secret)
 
 
 def open_entities(settings: Settings, state: "State") -> Entities:
@@ -216,7 +228,7 @@ def _open_local_stores(settings: Settings, log: "SqliteLog", clock: Clock) -> St
             store.close()
 
     keys, records = open_keys(settings, clock), RecordReader(_types(settings))
-    entities = open_entities(settings, state)
+    entities = cache(partial(open_entities, settings, state))
     return Stores(reader, counters, failed, events, keys, records, close, entities)
 
 
@@ -272,7 +284,7 @@ def _open_aws(settings: Settings, clock: Clock, *, sql: bool) -> Product:
         open_keys(settings, clock),
         RecordReader(types),
         close,
-        open_entities(settings, open_state(settings, clock)),
+        cache(lambda: open_entities(settings, open_state(settings, clock))),
     )
     engine = open_aws_sql(settings) if sql else None
     return Product(log, stores, engine, False, partial(_aws_positions, settings))

@@ -121,6 +121,26 @@ def test_records_are_recounted(deployed: Deployed, embedded: Running) -> None:
     assert sum(buckets(deployed.http, "items", 1).values()) == 35
 
 
+def test_graphql_tells_the_same(deployed: Deployed, embedded: Running) -> None:
+    """AppSync in the stack and /graphql on this machine answer a query alike."""
+    asked = {
+        "query": 'query { listItemByAccountIdAndCreatedAt(accountId: "default", createdAt:'
+        f' {{between: ["{HOUR}:00:00Z", "{HOUR}:59:59.999Z"]}}, limit: 100)'
+        " { items { id createdAt } nextToken } }"
+    }
+    keys = client("appsync").list_api_keys(apiId=deployed.outputs["GraphqlApiId"])["apiKeys"]
+    url = deployed.outputs["GraphqlUrl"]
+    mine = httpx.post(url, json=asked, headers={"x-api-key": keys[0]["id"]}, timeout=60).json()
+    theirs = embedded.client.post("/graphql", json=asked).json()
+    assert "errors" not in mine
+    found = [
+        sorted(answer["data"]["listItemByAccountIdAndCreatedAt"]["items"], key=lambda i: i["id"])
+        for answer in (mine, theirs)
+    ]
+    assert found[0] == found[1]
+    assert len(found[0]) == 35
+
+
 def test_sql_reads_the_lake_and_what_is_not_in_it_yet(
     deployed: Deployed, embedded: Running
 ) -> None:

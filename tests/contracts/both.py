@@ -15,7 +15,7 @@ from tallybrook.errors import ConflictError
 from tallybrook.events.model import Event
 from tallybrook.ports.aws.tables import EVENTS, TABLES, physical, records_table
 from tallybrook.ports.events import Position
-from tallybrook.ports.log import CounterKey, FailedRecord, Receipt, Write
+from tallybrook.ports.log import CounterKey, FailedRecord, Write
 from tallybrook.ports.log.aws.sequencer import Sequencer
 from tallybrook.settings import Settings
 from tallybrook.wiring import EFFECTS, Product, open_product
@@ -41,17 +41,18 @@ class Redelivering:
     """A table's stream whose batches come more than once: after a failure from the same record
     on, and after a lost checkpoint from an earlier one, each time with another end."""
 
-    def __init__(self, table: str, handle: Handle) -> None:
-        self.pump = Pump(table, handle, shards=SHARDS)
+    def __init__(self, table: str, handle: Handle, shards: int = 1) -> None:
+        self.pump = Pump(table, handle, shards=shards)
         self._handle = handle
-        self._past: list[Batch] = [[] for _ in range(SHARDS)]
-        self._checkpoints = [[0] for _ in range(SHARDS)]
+        self._past: list[Batch] = [[] for _ in range(shards)]
+        self._checkpoints = [[0] for _ in range(shards)]
 
     def deliver(self, number: int, size: int, before: Sequence[tuple[int, int]]) -> None:
         """Acknowledge ``size`` records of a shard. Before that deliver for each (back, length)
         so many records from a checkpoint so far back, without an acknowledgement."""
         while self.pump.read():
             pass
+        number %= len(self._past)
         shard, past, checkpoints = (
             self.pump.shards[number], self._past[number], self._checkpoints[number],
         )  # fmt: skip
@@ -64,6 +65,10 @@ class Redelivering:
             past += known[len(past) : len(past) + size]
             checkpoints.append(len(past))
 
+    def deliver_all(self) -> None:
+        for number in range(len(self._past)):
+            self.deliver(number, 1000, ())
+
 
 class Both:
     """The same writes to the embedded backend and to the one on AWS."""
@@ -75,7 +80,7 @@ class Both:
         self.aws = open_product(self.settings, clock, sql=False)
         keep = self.aws.stores.failed.keep
         sequencer = Sequencer(stack, EFFECTS, clock=clock, keep_failed=keep)
-        self.streams = [Redelivering(physical(stack, EVENTS), sequencer.apply)]
+        self.streams = [Redelivering(physical(stack, EVENTS), sequencer.apply, SHARDS)]
         for name in TYPES:
             table = physical(stack, records_table(name))
             self.streams.append(Redelivering(table, _recounting(table)))
@@ -95,7 +100,7 @@ class Both:
 
     def deliver_all(self) -> None:
         for stream in self.streams:
-            stream.pump.run()
+            stream.deliver_all()
 
     def check(self) -> None:
         """Everything that can be asked for has the same answer."""

@@ -9,6 +9,7 @@ import pytest
 
 from tallybrook.entities.catalog import Catalog
 from tallybrook.entities.library import load
+from tallybrook.entities.reading_alerts import ShownAlert, alerts, with_state
 from tallybrook.entities.sweeping import sweep
 from tallybrook.errors import StorageError
 from tallybrook.events.instants import DAY_US, HOUR_US
@@ -43,6 +44,10 @@ class World:
     def later(self, us: int) -> None:
         self.clock.us += us
         sweep(self.state, CATALOG, self.clock())
+
+    def shown(self) -> list[ShownAlert]:
+        found, _ = alerts(self.state, "acme", None, None, self.clock(), 99, None)
+        return with_state(self.state, CATALOG, found, self.clock())
 
 
 @pytest.fixture
@@ -247,4 +252,5 @@ def test_long_episode_is_told_once(world: World) -> None:
         assert world.take(health(45 - n / 10, -7 * n)) == []
     world.later(100 * DAY_US)
     assert world.take(health(40, -240)) == []
+    assert [shown.state for shown in world.shown()] == ["active"]
     assert world.state.items() < 25

@@ -94,3 +94,10 @@ def test_flights() -> None:
         ("airline_delays", "critical"), ("airline_delays", "warning"),
         ("airport_delays", "critical"), ("airport_delays", "warning"),
     ]  # fmt: skip
+
+
+def test_the_example_of_the_page() -> None:
+    """What the page shows can be used as it stands."""
+    page = Path(__file__).parents[2] / "docs" / "concepts" / "entities.md"
+    example = page.read_text("utf-8").partition("```toml\n")[2].partition("```")[0]
+    assert parse(example, "the page").entities[0].type == "buyer"

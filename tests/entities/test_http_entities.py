@@ -126,6 +126,10 @@ def test_lists_and_alerts_page(running: Running) -> None:
     assert [e["entity_id"] for e in low["entities"]] == ["s1"]
     critical = account.get("/alerts", severity="critical")["alerts"]
     assert [a["alert_type"] for a in critical] == ["low_health_score"]
+    states = {a["alert_type"]: a["state"] for a in account.get("/alerts")["alerts"]}
+    assert states == {"high_ib_call_frequency": "active", "low_health_score": "over"}
+    later = account.get("/alerts", as_of=format_instant(system_clock() + 20 * DAY_US))
+    assert {a["state"] for a in later["alerts"]} == {"over"}
     newest = account.get("/alerts", limit=1)
     older = account.get("/alerts", limit=9, cursor=newest["next_cursor"])
     assert len(newest["alerts"] + older["alerts"]) == 3

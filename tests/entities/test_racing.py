@@ -10,7 +10,8 @@ import pytest
 from tallybrook.entities.catalog import Catalog
 from tallybrook.entities.library import load
 from tallybrook.entities.places import Entity
-from tallybrook.entities.reading import alerts, one
+from tallybrook.entities.reading import one
+from tallybrook.entities.reading_alerts import alerts
 from tallybrook.events.instants import HOUR_US
 from tallybrook.ports.aws.tables import STATE
 from tallybrook.ports.state import State

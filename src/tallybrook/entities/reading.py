@@ -1,4 +1,4 @@
-"""Reading entities and alerts as they are at an instant."""
+"""Reading entities as they are at an instant."""
 
 import heapq
 from collections.abc import Iterator
@@ -6,18 +6,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from tallybrook.entities.alerts import Kept
 from tallybrook.entities.catalog import Catalog
 from tallybrook.entities.definitions import EntityType, Value
 from tallybrook.entities.measuring import View
-from tallybrook.entities.places import (
-    SHARDS,
-    Entity,
-    alerts_partition,
-    list_partition,
-    newest_first,
-)
-from tallybrook.entities.sending import decode_kept
+from tallybrook.entities.places import SHARDS, Entity, list_partition
 from tallybrook.entities.summary import decode_brief, decode_summary, facts_of, stored_facts
 from tallybrook.errors import InvalidError, NotFoundError
 from tallybrook.events.instants import DAY_US, format_instant
@@ -127,34 +119,6 @@ def page(
         return Page(shown, None, total)
     last = chosen[limit - 1][1]
     return Page(shown, _place(last.entity_id, last.metrics.get(order.metric), order), total)
-
-
-def alerts(
-    state: State, account_id: str, severity: str | None, since: int | None, as_of: int,
-    limit: int, after: str | None,
-) -> tuple[list[Kept], str | None]:  # fmt: skip
-    """Alerts up to ``as_of``, newest first, and after which key to go on (None: there are no
-    more)."""
-    found: list[Kept] = []
-    last = after or newest_first(as_of)
-    for key, kept in _alerts(state, account_id, last):
-        if since is not None and kept.at < since:
-            break
-        if len(found) == limit:
-            return found, last
-        if severity is None or kept.alert.severity == severity:
-            found.append(kept)
-            last = key
-    return found, None
-
-
-def _alerts(state: State, account_id: str, after: str) -> Iterator[tuple[str, Kept]]:
-    while True:
-        found = state.query(alerts_partition(account_id), after=after, limit=_PAGE)
-        yield from ((item.key, decode_kept(item.value)) for item in found)
-        if len(found) < _PAGE:
-            return
-        after = found[-1].key
 
 
 def _listed(

@@ -153,5 +153,9 @@ def untold(
             if episode.holds(edge.at) or (cut and edge.at <= start == earliest)
         }
         fresh += [edge for edge in episode.edges if edge.severity not in known]
-    goes_on = found[-1].start if found and found[-1].end is None else None
-    return fresh, goes_on
+    if not found or found[-1].end is not None:
+        return fresh, None
+    # Of an episode that began before anything is known of, what was told of it knows more.
+    cut = len(found) == 1 and start == earliest and level(rule, view, start) > 0
+    older = [edge.at for edge in told if edge.at <= start] if cut else []
+    return fresh, min([found[-1].start, *older])

@@ -27,6 +27,9 @@ class Summary(Struct, frozen=True, array_like=True):
     told: list[Edge]
     holds: dict[str, int]
 
+    def covers(self, at: int) -> bool:
+        return self.since <= at < self.until
+
 
 class Brief(Struct, frozen=True, array_like=True, gc=False):
     """The beginning of a summary: all that a list needs to find its order."""

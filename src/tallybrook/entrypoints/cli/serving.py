@@ -7,7 +7,7 @@ from typing import NoReturn
 from tallybrook.entrypoints.supervisor import become, listen, lock_data, url_of
 from tallybrook.errors import UsageError
 from tallybrook.settings import PREFIX, Settings
-from tallybrook.wiring import open_keys
+from tallybrook.wiring import check_entities, open_keys
 
 
 def run(settings: Settings, *, worker: bool) -> NoReturn:
@@ -16,6 +16,7 @@ def run(settings: Settings, *, worker: bool) -> NoReturn:
     Raises ``UsageError`` or ``ConflictError`` before anything is changed.
     """
     require_auth(settings)
+    check_entities(settings)
     data = settings.data_path.absolute()
     lock_fd = lock_data(data)
     listener = listen(settings.host, settings.port)

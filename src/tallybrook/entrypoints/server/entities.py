@@ -8,11 +8,11 @@ import msgspec
 from msgspec import Struct
 from starlette.responses import Response
 
-from tallybrook.entities import reading
-from tallybrook.entities.alerts import Alert
+from tallybrook.entities import reading, reading_alerts
 from tallybrook.entities.definitions import Severity
 from tallybrook.entities.places import Entity
 from tallybrook.entities.reading import ShownEntity
+from tallybrook.entities.reading_alerts import ShownAlert
 from tallybrook.entrypoints.server import params
 from tallybrook.entrypoints.server.context import Call
 from tallybrook.entrypoints.server.problems import json_response
@@ -35,12 +35,12 @@ class AlertList(Struct):
     """Newest first."""
 
     as_of: str
-    alerts: list[Alert]
+    alerts: list[ShownAlert]
     next_cursor: str | None
 
 
 async def entities(call: Call) -> Response:
-    stores, now = call.context.stores.entities, call.context.clock()
+    stores, now = call.context.stores.entities(), call.context.clock()
     known = stores.catalog.entity(call.path["type"])
     order = reading.order_of(known, call.query.get("sort"), _number(call, "threshold"))
     limit = params.integer(call.query, "limit", 50, 1, 1000)
@@ -60,7 +60,7 @@ async def entities(call: Call) -> Response:
 
 
 async def entity(call: Call) -> Response:
-    stores, now = call.context.stores.entities, call.context.clock()
+    stores, now = call.context.stores.entities(), call.context.clock()
     as_of = _as_of(call, now)
     known = stores.catalog.entity(call.path["type"])
     reading.require_known(stores.catalog, as_of, now)
@@ -78,11 +78,15 @@ async def alerts(call: Call) -> Response:
         as_of, after = _cursor(call.query["cursor"], tuple[int, str])
     limit = params.integer(call.query, "limit", 50, 1, 1000)
     found, following = await call.context.read(
-        reading.alerts, call.context.stores.entities.state, call.account_id, severity,
+        reading_alerts.alerts, call.context.stores.entities().state, call.account_id, severity,
         params.instant(call.query, "since"), as_of, limit, after,
     )  # fmt: skip
     cursor = _cursor_text((as_of, following)) if following is not None else None
-    return json_response(AlertList(format_instant(as_of), [one.alert for one in found], cursor))
+    stores = call.context.stores.entities()
+    shown = await call.context.read(
+        reading_alerts.with_state, stores.state, stores.catalog, found, as_of
+    )
+    return json_response(AlertList(format_instant(as_of), shown, cursor))
 
 
 def _as_of(call: Call, now_us: int) -> int:

@@ -1,1 +1,0 @@
-from echo import handler  # noqa: F401
