@@ -14,7 +14,7 @@ export VENV
 	bench-lambda lock docs screenshots synth bootstrap deploy clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: ## make the development environment
 	@tools/setup.sh dev

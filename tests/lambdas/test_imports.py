@@ -45,14 +45,14 @@ FUNCTIONS = {
     "sqs": Function(d.sqs(d.event("e")), CORE, 265),
     "s3": Function(d.s3("none", "raw/events/x"), CORE, 265),
     "bus": Function(d.bus({"n": 1}), CORE, 265),
-    "http": Function(v2("GET", "/health"), WEB, 320),
-    "sequence": Function({"Records": [d.inserted("e")]}, LIVE, 320),
+    "http": Function(v2("GET", "/health"), WEB, 355),
+    "sequence": Function({"Records": [d.inserted("e")]}, LIVE, 275),
     "recount": Function({"Records": [d.inserted("e")]}, CORE, 275),
-    "sockets": Function(socket_event("CONNECT"), LIVE, 320),
+    "sockets": Function(socket_event("CONNECT"), LIVE, 270),
     "lake": Function({}, CORE | {"duckdb", "_duckdb", "numpy", "zstandard"}, 400),
     "schedule": Function({}, CORE | {"aws_lambda_powertools", "zstandard"}, 320),
     # The engine and what parses SQL are in a child process.
-    "query": Function(v2("GET", "/health"), WEB, 345),
+    "query": Function(v2("GET", "/health"), WEB, 370),
 }
 """A budget is the count when it was set and a twentieth: raising one is a decision."""
 

@@ -22,6 +22,15 @@ Commands that talk to a running product read these:
 | `TALLYBROOK_KEY` | none | the key to use |
 | `TALLYBROOK_DEBUG` | none | any value: an internal error shows where it happened |
 | `NO_COLOR` | none | any value: output without colours |
+
+Counting another GraphQL API, and serving one:
+
+| variable | default | meaning |
+|---|---|---|
+| `GRAPHQL_ENDPOINT` or `PLEXUS_API_URL` | none | the API that is recounted |
+| `GRAPHQL_API_KEY` or `PLEXUS_API_KEY` | none | the key to it |
+| `TALLYBROOK_GRAPHQL_ACCOUNT` | `default` | with AppSync: the account that its API key is of |
+| `CURRENT_MRR` | 0 | monthly revenue in dollars, which chooses the tier |
 """
 
 
