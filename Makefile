@@ -26,7 +26,7 @@ run: setup-run ## start the demo: real data, live page, on this machine only
 	@exec $(BIN)/tallybrook demo $(ARGS)
 
 test: setup ## run every test (browser tests are skipped, with a message, without Chromium)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -rs -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -rs -m "not slow" $(ARGS)
 
 test-fast: setup ## run the tests that start no processes and no browser
 	$(BIN)/python -m pytest -x -n $(WORKERS) -m "not slow and not fault and not browser" $(ARGS)

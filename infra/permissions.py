@@ -67,7 +67,7 @@ LOG = _table("log", GET, QUERY)
 PERMISSIONS: dict[str, tuple[Grant, ...]] = {
     "http": (
         *COLLECTING, *EVENTS, *COUNTS, *FAILED, COUNTING_FAILED, RECORDS, KEYS, ADMIN_KEY,
-        _table("log", GET, QUERY, PUT), _table("lake", GET),
+        _table("log", GET, QUERY, PUT), _table("lake", GET), _table("state", GET, QUERY),
     ),
     "query": (
         *EVENTS, *COUNTS, KEYS, ADMIN_KEY, LOG, _table("lake", GET, BATCH_GET, QUERY),

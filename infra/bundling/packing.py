@@ -120,5 +120,11 @@ def _copy(source: Path, to: Path) -> None:
 
 def _put(fresh: Path, folder: Path) -> Path:
     if folder.exists():
-        shutil.rmtree(folder)
-    return fresh.rename(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+    try:
+        return fresh.rename(folder)
+    except OSError:
+        # Another process put its own there meanwhile: the same input, the same bytes.
+        if not folder.is_dir():
+            raise
+        return folder

@@ -16,7 +16,7 @@ from infra.bundles import packed
 from infra.settings import StackSettings
 from infra.synth import synthesize
 from tallybrook.ports.aws.clients import client
-from tests.support.deploy import allow_plain_http, deploy
+from tests.support.deploy import deploy
 from tests.support.emulator import Emulator, new_stack
 from tests.support.faults import FaultyServices, faulty_services
 
@@ -91,7 +91,6 @@ def deployed(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> It
     settings = host_settings(stack)
     assembly: Path = tmp_path_factory.mktemp("assembly")
     synthesize(replace(settings, bundles=packed(settings)), assembly, checked=False)
-    allow_plain_http(assembly, stack)
     outputs = deploy(emulator, assembly, stack)
     key = client("secretsmanager").get_secret_value(SecretId=f"{stack}/admin-key")["SecretString"]
     with (

@@ -63,8 +63,6 @@ def running_emulator(folder: Path) -> Iterator[Emulator]:
         "STATE_DIR": str(folder / "state"),
         "TMPDIR": str(folder),
         "LAMBDA_EXECUTOR": "local",
-        # Roles of functions have to allow what the functions do.
-        "AUTH": "true",
         "LOG_LEVEL": "INFO",
     }
     with (folder / "emulator.log").open("wb") as log:
