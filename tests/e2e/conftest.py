@@ -12,20 +12,20 @@ from tests.support import Running, running_product
 SETTINGS = {"TALLYBROOK_QUERY_RATE": "0"}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
     chromium_path()
     with sync_playwright() as started:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Iterator[Browser]:
     with chromium(playwright) as started:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def product(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Shared: tests keep apart by event types of their own."""
     with running_product(tmp_path_factory.mktemp("e2e"), **SETTINGS) as running:
