@@ -22,7 +22,7 @@ from tallybrook.ports.log import (
 Deltas = dict[CounterKey, int]
 
 
-def count_events(transaction: Transaction, events: Sequence[Event], now_us: int) -> None:
+def count_events(transaction: Counting, events: Sequence[Event], now_us: int) -> None:
     """Commit effect: count events that are new to the log."""
     if events:
         transaction.add_counts(event_deltas(events), now_us)

@@ -128,10 +128,14 @@ Watcher = Callable[[Commit], None]
 Done = Callable[[Receipt | TallybrookError], None]
 
 
-class Transaction(Protocol):
-    """What a commit effect may do; all of it is part of the commit it is called in."""
+class Counting(Protocol):
+    """The part of a commit that counts."""
 
     def add_counts(self, deltas: Mapping[CounterKey, int], now_us: int) -> None: ...
+
+
+class Transaction(Counting, Protocol):
+    """What a commit effect may do; all of it is part of the commit it is called in."""
 
     def record(self, account_id: str, record_type: str, record_id: str) -> StoredRecord | None: ...
 
@@ -143,9 +147,7 @@ class Transaction(Protocol):
 class CommitEffects(Protocol):
     """What a commit does besides storing entries; called inside it, so all of it or nothing."""
 
-    def count_events(
-        self, transaction: Transaction, events: Sequence[Event], now_us: int
-    ) -> None: ...
+    def count_events(self, transaction: Counting, events: Sequence[Event], now_us: int) -> None: ...
 
     def apply_records(
         self,

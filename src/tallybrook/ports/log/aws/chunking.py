@@ -5,13 +5,7 @@ from typing import NamedTuple
 
 from tallybrook.events.model import Event
 from tallybrook.ports.aws.dynamo import MAX_TRANSACTION
-from tallybrook.ports.log import (
-    Chunk,
-    CommitEffects,
-    CounterKey,
-    RecordChange,
-    StoredRecord,
-)
+from tallybrook.ports.log import Chunk, CommitEffects, CounterKey
 from tallybrook.ports.log.aws.rows import MAX_LINE_BYTES, numbered
 from tallybrook.ports.log.aws.stream import Arrival
 
@@ -60,7 +54,7 @@ def chunk_of(arrivals: Sequence[Arrival], first_seq: int, now_us: int) -> Chunk:
 
 
 class Gathering:
-    """A ``ports.log.Transaction`` that only remembers what is to be counted."""
+    """``ports.log.Counting`` that only remembers what is to be counted."""
 
     def __init__(self) -> None:
         self.deltas: Deltas = {}
@@ -68,15 +62,6 @@ class Gathering:
     def add_counts(self, deltas: Mapping[CounterKey, int], now_us: int) -> None:
         for key, change in deltas.items():
             self.deltas[key] = self.deltas.get(key, 0) + change
-
-    def record(self, account_id: str, record_type: str, record_id: str) -> StoredRecord | None:
-        raise NotImplementedError("records are counted from their own tables")
-
-    def put_record(self, change: RecordChange, seq: int) -> None:
-        raise NotImplementedError("records are counted from their own tables")
-
-    def delete_record(self, change: RecordChange) -> None:
-        raise NotImplementedError("records are counted from their own tables")
 
 
 def counting(effects: CommitEffects, now_us: int) -> DeltasOf:
