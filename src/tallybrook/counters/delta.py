@@ -12,6 +12,7 @@ from tallybrook.events.model import Event
 from tallybrook.ports.log import (
     EFFECTIVE,
     CounterKey,
+    Counting,
     Kind,
     RecordChange,
     RecordOutcome,
