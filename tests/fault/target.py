@@ -82,15 +82,16 @@ class Target:
     def _pids(self, kind: Kind) -> list[int]:
         """Living processes of this product of one kind; none while they are being started."""
         told = self.running.pids
-        server = told.get("server", 0)
+        named = {name: told.get(name, 0) for name in ("supervisor", "server", "worker")}
         found: dict[Kind, list[int]] = {
-            "supervisor": [told["supervisor"]],
-            "server": [server] if server else [],
-            "worker": [told["worker"]] if "worker" in told else [],
-            "query": children_of(server) if server else [],
+            "supervisor": [named["supervisor"]] if self._is_ours(named["supervisor"]) else [],
+            "server": [named["server"]] if self._is_ours(named["server"]) else [],
+            "worker": [named["worker"]] if self._is_ours(named["worker"]) else [],
         }
+        # A query process names no directory in its arguments: its parent says whose it is.
+        found["query"] = [pid for server in found["server"] for pid in children_of(server)]
         found["all"] = [pid for pids in found.values() for pid in pids]
-        return [pid for pid in found[kind] if self._is_ours(pid)]
+        return [pid for pid in found[kind] if not is_gone(pid)]
 
     def _is_ours(self, pid: int) -> bool:
         with suppress(OSError):

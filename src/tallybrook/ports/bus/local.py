@@ -7,19 +7,17 @@ the notice comes again, and not for ever.
 """
 
 import random
-import sqlite3
-import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
-from tallybrook.errors import RetryableError, StorageError, TallybrookError, TerminalError
+from tallybrook.errors import RetryableError, TallybrookError, TerminalError
 from tallybrook.events.instants import parse_instant
 from tallybrook.ports.bus import Envelope, Notice, detail_of
 from tallybrook.ports.clock import Clock, system_clock
+from tallybrook.ports.sqlite import Database
 
 Handler = Callable[[Notice], None]
 GivenUp = Callable[[Notice, str, int], None]
@@ -74,24 +72,13 @@ class LocalBus:
 
     def __init__(self, path: Path, *, clock: Clock = system_clock) -> None:
         self._clock = clock
-        self._lock = threading.Lock()
         self._subscribers: dict[str, Subscriber] = {}
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600, exist_ok=True)
-            self._db = sqlite3.connect(
-                path, timeout=30, isolation_level=None, check_same_thread=False
-            )
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._db.executescript(_SCHEMA)
-        except (sqlite3.Error, OSError) as error:
-            raise StorageError(f"cannot open {path.name}: {error}") from error
+        self._db = Database(path, _SCHEMA, "the bus")
 
     def publish(self, notices: Sequence[Notice]) -> None:
         now = self._clock()
         rows = [(one.notice_id, one.kind, detail_of(one), now) for one in notices]
-        with self._transaction() as db:
+        with self._db.transaction() as db:
             db.executemany(
                 "INSERT INTO notices (notice_id, kind, detail, published_at) VALUES (?, ?, ?, ?)"
                 " ON CONFLICT (notice_id) DO NOTHING",
@@ -117,7 +104,7 @@ class LocalBus:
         """
         chosen = None if kinds is None else frozenset(kinds)
         self._subscribers[name] = Subscriber(name, handle, give_up, chosen, max_tries)
-        with self._transaction() as db:
+        with self._db.transaction() as db:
             db.execute(
                 "INSERT INTO subscribers (name, position)"
                 " SELECT ?, COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'notices'), 0)"
@@ -128,7 +115,7 @@ class LocalBus:
     def unsubscribe(self, name: str) -> None:
         """Forget a subscriber and what it is owed."""
         self._subscribers.pop(name, None)
-        with self._transaction() as db:
+        with self._db.transaction() as db:
             db.execute("DELETE FROM owed WHERE name = ?", (name,))
             db.execute("DELETE FROM subscribers WHERE name = ?", (name,))
 
@@ -148,7 +135,7 @@ class LocalBus:
 
     def waiting(self, name: str) -> int:
         """How many notices a subscriber has still to get, those that failed included."""
-        row = self._all(
+        row = self._db.all(
             "SELECT (SELECT COUNT(*) FROM owed WHERE name = s.name)"
             " + (SELECT COUNT(*) FROM notices WHERE seq > s.position)"
             " FROM subscribers s WHERE name = ?",
@@ -161,7 +148,7 @@ class LocalBus:
 
     def _take(self, subscriber: Subscriber, limit: int) -> None:
         """Move the position, and owe what lies between, in one step."""
-        with self._transaction() as db:
+        with self._db.transaction() as db:
             (position,) = db.execute(
                 "SELECT position FROM subscribers WHERE name = ?", (subscriber.name,)
             ).fetchone()
@@ -186,7 +173,7 @@ class LocalBus:
             )
 
     def _due(self, subscriber: Subscriber, limit: int) -> list[Owed]:
-        rows = self._all(
+        rows = self._db.all(
             "SELECT seq, tries, why, kind, detail FROM owed JOIN notices USING (seq)"
             " WHERE name = ? AND next_at <= ? ORDER BY seq LIMIT ?",
             (subscriber.name, self._clock(), limit),
@@ -215,7 +202,7 @@ class LocalBus:
 
     def _counted(self, subscriber: Subscriber, owed: Owed) -> bool:
         next_at = self._clock() + int(_pause_s(owed.tries) * 1e6)
-        with self._transaction() as db:
+        with self._db.transaction() as db:
             changed = db.execute(
                 "UPDATE owed SET tries = tries + 1, next_at = ?"
                 " WHERE name = ? AND seq = ? AND tries = ?",
@@ -228,7 +215,7 @@ class LocalBus:
             self._give_up(subscriber, owed, why, owed.tries + 1)
             return
         not_before = self._clock() + int(wait_s * 1e6)
-        with self._transaction() as db:
+        with self._db.transaction() as db:
             db.execute(
                 "UPDATE owed SET why = ?, next_at = MAX(next_at, ?) WHERE name = ? AND seq = ?",
                 (why, not_before, subscriber.name, owed.seq),
@@ -239,7 +226,7 @@ class LocalBus:
         self._settle(subscriber, owed)
 
     def _settle(self, subscriber: Subscriber, owed: Owed) -> None:
-        with self._transaction() as db:
+        with self._db.transaction() as db:
             db.execute("DELETE FROM owed WHERE name = ? AND seq = ?", (subscriber.name, owed.seq))
 
     def _prune(self) -> None:
@@ -249,32 +236,9 @@ class LocalBus:
             "published_at < ? AND seq NOT IN (SELECT seq FROM owed)"
             " AND seq <= COALESCE((SELECT MIN(position) FROM subscribers), seq)"
         )
-        if self._all(f"SELECT 1 FROM notices WHERE {done} LIMIT 1", (oldest,)):
-            with self._transaction() as db:
+        if self._db.all(f"SELECT 1 FROM notices WHERE {done} LIMIT 1", (oldest,)):
+            with self._db.transaction() as db:
                 db.execute(f"DELETE FROM notices WHERE {done}", (oldest,))
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, _stored():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-
-    def _all(self, sql: str, args: tuple[object, ...]) -> list[tuple[int, int, str, str, bytes]]:
-        with self._lock, _stored():
-            return self._db.execute(sql, args).fetchall()
-
-
-@contextmanager
-def _stored() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise StorageError(f"the bus: {error}") from error
 
 
 def _pause_s(tries: int) -> float:

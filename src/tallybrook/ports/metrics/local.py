@@ -5,16 +5,14 @@ has its exact counters already: a bucket of it from outside is never newer, and 
 """
 
 import sqlite3
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tallybrook.errors import StorageError
 from tallybrook.ports.clock import Clock, system_clock
 from tallybrook.ports.log import CounterKey
 from tallybrook.ports.metrics import BucketKey, StoredMetric, Written
+from tallybrook.ports.sqlite import Database
 
 if TYPE_CHECKING:
     from tallybrook.ports.counters import Counters
@@ -59,11 +57,10 @@ class SqliteMetrics:
     ) -> None:
         self._own = own
         self._clock = clock
-        self._lock = threading.Lock()
-        self._connection = _open(path)
+        self._db = Database(path, _SCHEMA, "metrics")
 
     def ticket(self, account_id: str, record_type: str) -> int:
-        with self._using() as connection:
+        with self._db.transaction() as connection:
             row = connection.execute(_TICKET, (account_id, record_type, self._clock())).fetchone()
         return int(row[0])
 
@@ -78,12 +75,10 @@ class SqliteMetrics:
         if self._counted_here(account_id, record_type):
             return Written(superseded=len(counts))
         done = Written()
-        with self._using() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+        with self._db.transaction() as connection:
             for (minutes, start_s), count in counts.items():
                 key = (account_id, record_type, minutes, start_s)
                 self._put(connection, key, count, version, now_us, done)
-            connection.execute("COMMIT")
         return done
 
     def _put(
@@ -124,48 +119,22 @@ class SqliteMetrics:
                 StoredMetric(minutes, r.start_s, r.count, r.updated_at, r.created_at, r.updated_at)
                 for r in own[:limit]
             ]
-        with self._using() as connection:
-            rows = connection.execute(
-                "SELECT minutes, start_s, count, version, created_at, updated_at FROM metrics"
-                f" WHERE {_BUCKET} AND start_s >= ? AND start_s < ? ORDER BY start_s LIMIT ?",
-                (account_id, record_type, minutes, start_s, end_s, -1 if limit is None else limit),
-            ).fetchall()
+        rows = self._db.all(
+            "SELECT minutes, start_s, count, version, created_at, updated_at FROM metrics"
+            f" WHERE {_BUCKET} AND start_s >= ? AND start_s < ? ORDER BY start_s LIMIT ?",
+            (account_id, record_type, minutes, start_s, end_s, -1 if limit is None else limit),
+        )
         return [StoredMetric(*row) for row in rows]
 
     def types(self, account_id: str) -> list[str]:
         own = self._own.names(account_id) if self._own is not None else []
-        with self._using() as connection:
-            rows = connection.execute(
-                "SELECT DISTINCT record_type FROM metrics WHERE account_id = ?", (account_id,)
-            ).fetchall()
+        rows = self._db.all(
+            "SELECT DISTINCT record_type FROM metrics WHERE account_id = ?", (account_id,)
+        )
         return sorted({name for kind, name in own if kind == "record"} | {row[0] for row in rows})
 
     def _counted_here(self, account_id: str, record_type: str) -> bool:
         return self._own is not None and ("record", record_type) in self._own.names(account_id)
 
     def close(self) -> None:
-        self._connection.close()
-
-    @contextmanager
-    def _using(self) -> Iterator[sqlite3.Connection]:
-        """The one connection, for this thread alone; a transaction that fails is undone."""
-        with self._lock:
-            try:
-                yield self._connection
-            except sqlite3.Error as error:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise StorageError(f"metrics: {error}") from error
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    try:
-        connection = sqlite3.connect(
-            path, timeout=30, isolation_level=None, check_same_thread=False
-        )
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.executescript(_SCHEMA)
-    except sqlite3.Error as error:
-        raise StorageError(f"cannot open {path.name}: {error}") from error
-    return connection
+        self._db.close()

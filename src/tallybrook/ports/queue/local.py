@@ -4,15 +4,13 @@ Every change is one transaction, synced before it is told. Receipts are made ane
 delivery, so that an old one can never acknowledge what somebody else has in hand.
 """
 
-import sqlite3
 import threading
 import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 
-from tallybrook.errors import ConflictError, StorageError
+from tallybrook.errors import ConflictError
 from tallybrook.ports.clock import Clock, system_clock
 from tallybrook.ports.queue import (
     KEPT_S,
@@ -24,6 +22,7 @@ from tallybrook.ports.queue import (
     check_body,
     check_seconds,
 )
+from tallybrook.ports.sqlite import Database
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS messages (
@@ -50,19 +49,8 @@ class SqliteQueue:
         self, path: Path, name: str, *, max_receives: int = 5, clock: Clock = system_clock
     ) -> None:
         self._name, self._max_receives, self._clock = name, max_receives, clock
-        self._lock = threading.Lock()
         self._pause = threading.Event()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600, exist_ok=True)
-            self._db = sqlite3.connect(
-                path, timeout=30, isolation_level=None, check_same_thread=False
-            )
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._db.executescript(_SCHEMA)
-        except (sqlite3.Error, OSError) as error:
-            raise StorageError(f"cannot open {path.name}: {error}") from error
+        self._db = Database(path, _SCHEMA, "the queue")
 
     def send(self, bodies: Sequence[str], delay_s: int = 0) -> list[str]:
         check_seconds("delay_s", delay_s, MAX_DELAY_S)
@@ -71,7 +59,7 @@ class SqliteQueue:
             (self._name, token_hex(16), check_body(body), now, now + delay_s * 1_000_000)
             for body in bodies
         ]
-        with self._transaction() as db:
+        with self._db.transaction() as db:
             db.executemany(
                 "INSERT INTO messages (queue, message_id, body, sent_at, visible_at)"
                 " VALUES (?, ?, ?, ?, ?)",
@@ -95,7 +83,7 @@ class SqliteQueue:
     def extend(self, receipt: str, visibility_s: int) -> None:
         check_seconds("visibility_s", visibility_s, MAX_VISIBILITY_S)
         now = self._clock()
-        with self._transaction() as db:
+        with self._db.transaction() as db:
             changed = db.execute(
                 "UPDATE messages SET visible_at = ? WHERE receipt = ? AND queue = ? AND dead = 0"
                 " AND visible_at > ?",
@@ -105,14 +93,14 @@ class SqliteQueue:
             raise ConflictError("the message is no longer in this receiver's hands")
 
     def acknowledge(self, receipts: Sequence[str]) -> None:
-        with self._transaction() as db:
+        with self._db.transaction() as db:
             db.executemany(
                 "DELETE FROM messages WHERE receipt = ? AND queue = ? AND dead = 0",
                 [(receipt, self._name) for receipt in receipts],
             )
 
     def depth(self) -> Depth:
-        row = self._all(
+        row = self._db.all(
             "SELECT COUNT(*) FILTER (WHERE NOT dead AND (receipt IS NULL OR visible_at <= ?)),"
             " COUNT(*) FILTER (WHERE NOT dead AND receipt IS NOT NULL AND visible_at > ?),"
             " COUNT(*) FILTER (WHERE dead) FROM messages WHERE queue = ?",
@@ -122,7 +110,7 @@ class SqliteQueue:
 
     def dead(self, limit: int = 100) -> list[Message]:
         return _messages(
-            self._all(
+            self._db.all(
                 f"SELECT {_COLUMNS} FROM messages WHERE queue = ? AND dead ORDER BY position"
                 " LIMIT ?",
                 (self._name, limit),
@@ -146,7 +134,7 @@ class SqliteQueue:
         self, change: str, args: tuple[object, ...], message_ids: Collection[str] | None
     ) -> int:
         which = f"{change} WHERE queue = ? AND dead"
-        with self._transaction() as db:
+        with self._db.transaction() as db:
             if message_ids is None:
                 return db.execute(which, (*args, self._name)).rowcount
             return sum(
@@ -157,7 +145,7 @@ class SqliteQueue:
     def _any_visible(self) -> bool:
         """A look that takes no write lock: receivers wait without hindering senders."""
         return bool(
-            self._all(
+            self._db.all(
                 "SELECT 1 FROM messages WHERE queue = ? AND dead = 0 AND visible_at <= ? LIMIT 1",
                 (self._name, self._clock()),
             )
@@ -166,7 +154,7 @@ class SqliteQueue:
     def _received(self, limit: int, visibility_s: int) -> list[Message]:
         now = self._clock()
         visible = "queue = ? AND dead = 0 AND visible_at <= ?"
-        with self._transaction() as db:
+        with self._db.transaction() as db:
             db.execute(
                 "DELETE FROM messages WHERE queue = ? AND sent_at < ?",
                 (self._name, now - KEPT_S * 1_000_000),
@@ -184,29 +172,6 @@ class SqliteQueue:
                 (now + visibility_s * 1_000_000, self._name, now, limit),
             ).fetchall()
         return _messages(row[:-1] for row in sorted(rows, key=lambda row: row[-1]))
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, _stored():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-
-    def _all(self, sql: str, args: tuple[object, ...]) -> list[tuple[int, ...]]:
-        with self._lock, _stored():
-            return self._db.execute(sql, args).fetchall()
-
-
-@contextmanager
-def _stored() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise StorageError(f"the queue: {error}") from error
 
 
 def _messages(rows: "Iterator[tuple[object, ...]] | list[tuple[int, ...]]") -> list[Message]:

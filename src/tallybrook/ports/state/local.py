@@ -1,14 +1,14 @@
 """State in SQLite, in a file of its own: any process may change it."""
 
 import sqlite3
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tallybrook.errors import ConflictError, StorageError
+from tallybrook.errors import ConflictError
 from tallybrook.ports.clock import Clock, system_clock
 from tallybrook.ports.log.local.reader import Readers
+from tallybrook.ports.sqlite import Database
 from tallybrook.ports.state import (
     ABSENT,
     MAX_KEY_BYTES,
@@ -45,16 +45,7 @@ class SqliteState:
 
     def __init__(self, path: Path, clock: Clock = system_clock) -> None:
         self._clock = clock
-        self._lock = threading.Lock()
-        try:
-            self._connection = sqlite3.connect(
-                path, timeout=10, isolation_level=None, check_same_thread=False
-            )
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=FULL")
-            self._connection.executescript(_SCHEMA)
-        except sqlite3.Error as error:
-            raise StorageError(f"cannot open {path.name}: {error}") from error
+        self._db = Database(path, _SCHEMA, "state")
         self._readers = Readers(path)
 
     def get(self, partition: str, key: str) -> Stored | None:
@@ -107,34 +98,21 @@ class SqliteState:
 
     def close(self) -> None:
         self._readers.close()
-        self._connection.close()
+        self._db.close()
 
     def _now_s(self) -> int:
         return self._clock() // 1_000_000
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction; what raises inside it has changed nothing."""
-        with self._lock:
-            try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                try:
-                    self._sweep()
-                    yield self._connection
-                    self._connection.execute("COMMIT")
-                except BaseException:
-                    if self._connection.in_transaction:
-                        self._connection.execute("ROLLBACK")
-                    raise
-            except sqlite3.Error as error:
-                raise StorageError(f"state: {error}") from error
-
-    def _sweep(self) -> None:
-        self._connection.execute(
-            "DELETE FROM state WHERE (partition, key) IN"
-            " (SELECT partition, key FROM state WHERE expires_at_s <= ? LIMIT ?)",
-            (self._now_s(), _SWEPT),
-        )
+        """One transaction, which also frees a few items whose time is over."""
+        with self._db.transaction() as connection:
+            connection.execute(
+                "DELETE FROM state WHERE (partition, key) IN"
+                " (SELECT partition, key FROM state WHERE expires_at_s <= ? LIMIT ?)",
+                (self._now_s(), _SWEPT),
+            )
+            yield connection
 
     def _version(self, connection: sqlite3.Connection, change: Change) -> int:
         row = connection.execute(
