@@ -11,7 +11,14 @@ from pathlib import Path
 SOURCE = Path(__file__).parents[2] / "src"
 PACKAGE = "tallybrook"
 
-CHOOSING = frozenset({"tallybrook.wiring", "tallybrook.ports.sql.child"})
+CHOOSING = frozenset(
+    {
+        "tallybrook.wiring",
+        "tallybrook.wiring.aws",
+        "tallybrook.wiring.local",
+        "tallybrook.ports.sql.child",
+    }
+)
 EMBEDDED = re.compile(r"tallybrook\.(ports\..*\blocal\b|entrypoints\.(cli|worker)\b)")
 """What the choosing modules build the embedded product of. On AWS those lines do not run."""
 

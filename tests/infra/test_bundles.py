@@ -267,7 +267,7 @@ def test_imports_inside_functions_are_found() -> None:
     """The wiring loads its backends inside functions: they are bundled although importing the
     handler does not load them."""
     assert {"tallybrook.ports.keys.aws", "tallybrook.ports.log.aws"} <= set(
-        imports("tallybrook.wiring")
+        imports("tallybrook.wiring.aws")
     )
 
 

@@ -77,36 +77,38 @@ class SqliteCounters:
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
-        connection = self._readers.get()
-        if connection.in_transaction:  # inside another: one commit already
-            yield
-            return
-        connection.execute("BEGIN")
-        try:
-            yield
-        finally:
-            connection.execute("COMMIT")
+        with self._readers.reading() as connection:
+            if connection.in_transaction:  # inside another: one commit already
+                yield
+                return
+            connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                connection.execute("COMMIT")
 
     def everything(self, since_s: int | None) -> Iterator[tuple[CounterKey, int]]:
-        rows = self._readers.get().execute(
-            "SELECT account_id, kind, series, minutes, start_s, count FROM counters"
-            " WHERE start_s >= ?",
-            (since_s if since_s is not None else -(1 << 62),),
-        )
-        for account_id, kind, series, minutes, start_s, count in rows:
-            yield (account_id, kind, series, minutes, start_s), count
+        with self._readers.reading() as connection:
+            rows = connection.execute(
+                "SELECT account_id, kind, series, minutes, start_s, count FROM counters"
+                " WHERE start_s >= ?",
+                (since_s if since_s is not None else -(1 << 62),),
+            )
+            for account_id, kind, series, minutes, start_s, count in rows:
+                yield (account_id, kind, series, minutes, start_s), count
 
     def instants(self) -> Iterator[Instants]:
         from tallybrook.ports.counters.gathering import event_instants, record_instants
 
-        bodies = self._readers.get().execute("SELECT body FROM chunks WHERE topic = 'events'")
-        yield from event_instants(body for (body,) in bodies)
-        rows = self._readers.get().execute(
-            "SELECT record_type, account_id, instant_us, skipped FROM records"
-            " ORDER BY account_id, record_type"
-        )
-        for (_, series), group in groupby(rows, key=lambda row: (row[1], row[0])):
-            yield from record_instants(series, (row[1:] for row in group))
+        with self._readers.reading() as connection:
+            bodies = connection.execute("SELECT body FROM chunks WHERE topic = 'events'")
+            yield from event_instants(body for (body,) in bodies)
+            rows = connection.execute(
+                "SELECT record_type, account_id, instant_us, skipped FROM records"
+                " ORDER BY account_id, record_type"
+            )
+            for (_, series), group in groupby(rows, key=lambda row: (row[1], row[0])):
+                yield from record_instants(series, (row[1:] for row in group))
 
     def correct(self, changes: Mapping[CounterKey, int], now_us: int) -> None:
         try:

@@ -3,9 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from sqlite3 import Error as SqliteError
 
-from tallybrook.errors import StorageError
 from tallybrook.ports.log.local.reader import Readers
 from tallybrook.ports.records import FullRecord, Interval, Place, RecordRow
 
@@ -25,8 +23,8 @@ class SqliteRecords:
         if not intervals:
             return
         starts = [interval.start_us for interval in intervals]
-        try:
-            rows = self._readers.get().execute(
+        with self._readers.reading() as connection:
+            rows = connection.execute(
                 f"SELECT record_id, instant_us FROM records WHERE {_SERIES}"
                 " AND instant_us >= ? AND instant_us < ?",
                 (account_id, record_type, starts[0], intervals[-1].end_us),
@@ -34,8 +32,6 @@ class SqliteRecords:
             for record_id, instant_us in rows:
                 if instant_us < intervals[bisect_right(starts, instant_us) - 1].end_us:
                     yield RecordRow(record_id, instant_us)
-        except SqliteError as error:
-            raise StorageError(f"cannot read records: {error}") from error
 
     def page(
         self,

@@ -22,6 +22,7 @@ from tallybrook.ports.log.aws.planning import Plan, PlannedChange, is_replay, pl
 from tallybrook.ports.log.aws.reader import DynamoLogReader
 from tallybrook.ports.log.aws.records import apply_change
 from tallybrook.ports.log.aws.rows import ArrivalNumbers
+from tallybrook.ports.log.waiting import weight_of, write_and_wait
 
 _log = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ class DynamoLog:
         self._failing = False
 
     def submit(self, write: Write, done: Done) -> None:
-        weight = len(write.events) + len(write.records) + len(write.failed) + len(write.settle)
+        weight = weight_of(write)
         with self._changed:
             if self._closing:
                 raise StorageError("the log is closing")
@@ -99,19 +100,7 @@ class DynamoLog:
             self._pool.submit(self._begin, self._taken, write, done)
 
     def write(self, write: Write, timeout_s: float = 30.0) -> Receipt:
-        results: list[Receipt | TallybrookError] = []
-        finished = threading.Event()
-
-        def done(result: Receipt | TallybrookError) -> None:
-            results.append(result)
-            finished.set()
-
-        self.submit(write, done)
-        if not finished.wait(timeout_s):
-            raise StorageError(f"no answer within {timeout_s} s")
-        if isinstance(results[0], TallybrookError):
-            raise results[0]
-        return results[0]
+        return write_and_wait(self.submit, write, timeout_s)
 
     def watch(self, watcher: Watcher) -> None:
         """Nothing is ever told here: the commits are made by the sequencer, which gives them."""

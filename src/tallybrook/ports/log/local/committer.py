@@ -28,6 +28,7 @@ from tallybrook.ports.log.local.dedup import Deduplicator
 from tallybrook.ports.log.local.idindex import IdIndex
 from tallybrook.ports.log.local.schema import open_writer
 from tallybrook.ports.log.local.storing import Stored, store
+from tallybrook.ports.log.waiting import weight_of, write_and_wait
 
 _log = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ class SqliteLog:
         return (time.perf_counter() - self._since) * 1000 if self._pending else 0.0
 
     def submit(self, write: Write, done: Done) -> None:
-        weight = len(write.events) + len(write.records) + len(write.failed) + len(write.settle)
+        weight = weight_of(write)
         with self._lock:
             if self._closing:
                 raise StorageError("the log is closing")
@@ -107,19 +108,7 @@ class SqliteLog:
             self._queue.put((write, done, weight))
 
     def write(self, write: Write, timeout_s: float = 30.0) -> Receipt:
-        results: list[Receipt | TallybrookError] = []
-        finished = threading.Event()
-
-        def done(result: Receipt | TallybrookError) -> None:
-            results.append(result)
-            finished.set()
-
-        self.submit(write, done)
-        if not finished.wait(timeout_s):
-            raise StorageError(f"the writer did not answer within {timeout_s} s")
-        if isinstance(results[0], TallybrookError):
-            raise results[0]
-        return results[0]
+        return write_and_wait(self.submit, write, timeout_s)
 
     def watch(self, watcher: Watcher) -> None:
         self._watchers.append(watcher)

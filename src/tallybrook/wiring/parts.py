@@ -1,0 +1,94 @@
+"""What the wiring hands out: the opened parts of a product."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from tallybrook.accounts.keys import KeyRing
+from tallybrook.counters import delta
+from tallybrook.ports.counters import Counters
+from tallybrook.ports.events import Events
+from tallybrook.ports.failed import FailedRecords
+from tallybrook.ports.log import CommitEffects, Log, LogReader
+from tallybrook.ports.log.consumer import Consumer
+from tallybrook.ports.sql import SqlEngine
+from tallybrook.records.reading import RecordReader, parse_types
+from tallybrook.settings import Settings
+
+if TYPE_CHECKING:
+    from tallybrook.entities.catalog import Catalog
+    from tallybrook.ports.metrics import MetricSink
+    from tallybrook.ports.records import RecordShelf
+    from tallybrook.ports.state import State
+
+EFFECTS: CommitEffects = delta
+
+Positions = Callable[[], Mapping[str, int]]
+"""Asks every consumer for the last sequence number it has taken in."""
+
+
+class Stores(Struct):
+    """The reading side, beside whoever writes. ``close`` ends all of it; ``entities`` reads the
+    definitions when it is first called."""
+
+    reader: LogReader
+    counters: Counters
+    failed: FailedRecords
+    events: Events
+    keys: KeyRing
+    records: RecordReader
+    close: Callable[[], None]
+    entities: "Callable[[], Entities]"
+
+
+class Entities(Struct):
+    """What entities and alerts are read from."""
+
+    state: "State"
+    catalog: "Catalog"
+
+
+class Shelves(Struct):
+    """Records as they are listed, and the metrics of others: what GraphQL is served from."""
+
+    records: "RecordShelf"
+    metrics: "MetricSink"
+    close: Callable[[], None]
+
+
+class Product(Struct):
+    """What a process that serves works with.
+
+    ``commits_here`` tells whether ``log.watch`` sees every commit; where it does not, commits
+    happen elsewhere. ``positions`` is None where a worker writes down its consumers' standing.
+    ``shelves`` is None where GraphQL is answered elsewhere.
+    """
+
+    log: Log
+    stores: Stores
+    sql: SqlEngine | None
+    commits_here: bool
+    positions: Positions | None
+    shelves: "Shelves | None" = None
+
+
+class Consumers(Struct):
+    """The consumers of a data directory, and the log they read."""
+
+    reader: LogReader
+    consumers: list[Consumer]
+
+
+def open_entities(settings: Settings, state: "State") -> Entities:
+    """Entities as the settings define them, in a state. Raises ``UsageError`` for definitions that
+    cannot be used."""
+    from tallybrook.entities.catalog import Catalog
+    from tallybrook.entities.library import load
+
+    return Entities(state, Catalog(load(settings.entities)))
+
+
+def record_types(settings: Settings) -> dict[str, tuple[str, ...]]:
+    """The declared record types, and the keys that each names."""
+    return parse_types(settings.record_types)
