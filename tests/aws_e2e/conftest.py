@@ -12,10 +12,11 @@ import httpx
 import pytest
 from msgspec import Struct
 
-from infra.bundles import packed
+from infra.functions import functions_of
 from infra.settings import StackSettings
 from infra.synth import synthesize
 from tallybrook.ports.aws.clients import client
+from tests.support.bundles import shared_bundles
 from tests.support.deploy import deploy
 from tests.support.emulator import Emulator, new_stack
 from tests.support.faults import FaultyServices, faulty_services
@@ -90,7 +91,9 @@ def deployed(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> It
     stack = new_stack()
     settings = host_settings(stack)
     assembly: Path = tmp_path_factory.mktemp("assembly")
-    synthesize(replace(settings, bundles=packed(settings)), assembly, checked=False)
+    synthesize(
+        replace(settings, bundles=_packed(settings, tmp_path_factory)), assembly, checked=False
+    )
     outputs = deploy(emulator, assembly, stack)
     key = client("secretsmanager").get_secret_value(SecretId=f"{stack}/admin-key")["SecretString"]
     with (
@@ -103,3 +106,10 @@ def deployed(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> It
         ) as http,
     ):
         yield Deployed(stack, outputs, services, http, key)
+
+
+def _packed(settings: StackSettings, factory: pytest.TempPathFactory) -> Path:
+    """The folder of this machine's bundles, with every function of the stack in it."""
+    made = shared_bundles(factory)
+    (folder,) = {made(spec.name).parent for spec in functions_of(settings)}
+    return folder

@@ -30,7 +30,7 @@ from infra.bundling.loading import loaded
 from infra.bundling.target import Target
 from infra.bundling.wheels import unpacked
 from infra.functions import FUNCTIONS as DEPLOYED_FUNCTIONS
-from tests.support.bundles import Made, maker
+from tests.support.bundles import Made, shared_bundles
 
 NAMES = [known.name for known in FUNCTIONS]
 WITH_DUCKDB = {"query", "lake"}
@@ -43,8 +43,8 @@ DUCKDB_LIMIT_BYTES = 200_000_000
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """Each bundle once for this module; pytest removes them."""
-    return maker(tmp_path_factory.mktemp("bundles"))
+    """Each bundle once."""
+    return shared_bundles(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

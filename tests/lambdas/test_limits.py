@@ -20,7 +20,7 @@ from infra.bundling.functions import GRAPHQL_CLIENT, GRAPHQL_SERVER
 from infra.bundling.loading import loaded
 from infra.bundling.packing import contents
 from infra.functions import FUNCTIONS as SPECS
-from tests.support.bundles import Made, maker
+from tests.support.bundles import Made, shared_bundles
 from tests.support.emulator import Emulator, new_stack
 
 SDK = frozenset(
@@ -62,8 +62,8 @@ NAMES = [known.name for known in FUNCTIONS]
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """Each bundle once for this module; pytest removes them."""
-    return maker(tmp_path_factory.mktemp("bundles"))
+    """Each bundle once."""
+    return shared_bundles(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
