@@ -49,10 +49,11 @@ def read_answers(assessment: Mapping[str, Any], inventory: Inventory) -> Answers
     """The answers of an assessment (``responses``, ``scale``).
 
     A null answer is an unanswered item. Raises ``InvalidError`` with a pointer to each answer that
-    is off the scale, of an unknown item, or a second one of its item.
+    is off the scale, of an unknown item, or a second one of its item. It quotes none of them: what
+    stands there may be anything, and somebody's name.
     """
     scale = assessment.get("scale") or inventory.scale
-    if scale not in SCALES:
+    if not isinstance(scale, str) or scale not in SCALES:
         raise InvalidError.of("/scale", f"must be one of {', '.join(SCALES)}")
     responses = assessment.get("responses")
     if not isinstance(responses, list) or not responses:
@@ -87,16 +88,16 @@ def _answer(
     if not isinstance(response, Mapping):
         return FieldError("", "must be an object with questionId and answer")
     question = response.get("questionId")
-    if isinstance(question, int) and not isinstance(question, bool):
+    if isinstance(question, int) and not isinstance(question, bool) and abs(question) < 1 << 63:
         question = str(question)
     item = by_name.get(question) if isinstance(question, str) else None
     if item is None:
-        return FieldError("/questionId", f"no item {question!r} in this inventory")
+        return FieldError("/questionId", "names no item of this inventory")
     if response.get("answer") is None:
         return None
     given = _value(response["answer"], scale)
     if given is None:
-        return FieldError("/answer", f"{response['answer']!r} is not on the scale {scale}")
+        return FieldError("/answer", f"is not on the scale {scale}")
     low, high = SCALES[scale]
     return Answer(item, given, low + high - given if item.reversed else given)
 
@@ -108,5 +109,6 @@ def _value(answer: object, scale: str) -> float | None:
     if isinstance(answer, bool) or not isinstance(answer, int | float):
         return None
     low, high = SCALES[scale]
-    whole = scale == "0-100" or float(answer).is_integer()
-    return float(answer) if whole and low <= answer <= high else None
+    if not low <= answer <= high:
+        return None
+    return float(answer) if scale == "0-100" or float(answer).is_integer() else None

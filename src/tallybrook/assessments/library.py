@@ -17,11 +17,21 @@ def built_in() -> list[str]:
 
 
 @cache
+def _known() -> frozenset[str]:
+    return frozenset(built_in())
+
+
+@cache
 def inventory(inventory_id: str) -> Inventory:
     """A built-in inventory. Raises ``NotFoundError`` naming those there are."""
     if inventory_id not in built_in():
         raise NotFoundError(f"no inventory {inventory_id!r}; there are {', '.join(built_in())}")
     return decode((files("tallybrook.assessments") / "data" / f"{inventory_id}.json").read_bytes())
+
+
+def find_inventory(inventory_id: str) -> Inventory | None:
+    """A built-in inventory, or None."""
+    return inventory(inventory_id) if inventory_id in _known() else None
 
 
 def read_inventory(path: Path) -> Inventory:
