@@ -49,6 +49,17 @@ def test_alpha_of_two_observers() -> None:
     assert alpha(letters, "nominal") == pytest.approx(0.692, abs=5e-4)
 
 
+def test_kappa_of_cohen() -> None:
+    """Two psychologists, 200 diagnoses: kappa .492, with weights 1, 3 and 6 .348 (1968)."""
+    counts = [[88, 14, 18], [10, 40, 10], [2, 6, 12]]
+    pairs = [(a, b) for a in range(3) for b in range(3) for _ in range(counts[a][b])]
+    weights = [[0, 1, 3], [1, 0, 6], [3, 6, 0]]
+    plain = categories.weighted_kappa(pairs, lambda a, b: float(a != b))
+    assert plain == pytest.approx(0.492, abs=5e-4)
+    weighted = categories.weighted_kappa(pairs, lambda a, b: weights[a][b])
+    assert weighted == pytest.approx(0.348, abs=5e-4)
+
+
 def test_weighted_kappa_by_cohens_definition() -> None:
     """Quadratic weights equal scikit-learn's on drawn tables."""
     draw = random.Random(4)

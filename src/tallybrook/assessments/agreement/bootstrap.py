@@ -26,20 +26,19 @@ def intervals(
     The same pairs and seed give the same intervals.
     """
     draw = random.Random(seed)
-    found: dict[str, list[float]] = {name: [] for name in statistics}
+    found: dict[str, list[float | None]] = {name: [] for name in statistics}
     for _ in range(resamples if len(pairs) > 1 else 0):
         sample = draw.choices(pairs, k=len(pairs))
         for name, statistic in statistics.items():
-            value = statistic(sample)
-            if value is not None:
-                found[name].append(value)
-    return {
-        name: _middle(sorted(values)) if 2 * len(values) > resamples else None
-        for name, values in found.items()
-    }
+            found[name].append(statistic(sample))
+    return {name: middle(values) for name, values in found.items()}
 
 
-def _middle(ordered: Sequence[float]) -> tuple[float, float]:
+def middle(values: Sequence[float | None]) -> tuple[float, float] | None:
+    """The middle 95 % of what resamples gave; None where most of them gave nothing."""
+    ordered = sorted(value for value in values if value is not None)
+    if not ordered or 2 * len(ordered) <= len(values):
+        return None
     return _quantile(ordered, 0.025), _quantile(ordered, 0.975)
 
 

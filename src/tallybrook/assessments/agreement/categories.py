@@ -1,7 +1,7 @@
 """Agreement of two raters on categories. Pairs are places in the declared list, both present."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 Pair = tuple[int, int]
 Pairs = Sequence[Pair]
@@ -17,12 +17,17 @@ def quadratic_kappa(pairs: Pairs, size: int) -> float | None:
 
     None where both raters used one and the same category only: chance then explains everything.
     """
+    return weighted_kappa(pairs, lambda a, b: (a - b) ** 2) if size > 1 else None
+
+
+def weighted_kappa(pairs: Pairs, apart: Callable[[int, int], float]) -> float | None:
+    """Cohen's kappa (1968) with any weights of disagreement; 0 for equal categories."""
     n = len(pairs)
-    if not n or size < 2:
+    if not n:
         return None
     first, second = Counter(a for a, _ in pairs), Counter(b for _, b in pairs)
-    observed = sum((a - b) ** 2 for a, b in pairs) / n
-    expected = sum((i - j) ** 2 * p * q for i, p in first.items() for j, q in second.items()) / (
+    observed = sum(apart(a, b) for a, b in pairs) / n
+    expected = sum(apart(i, j) * p * q for i, p in first.items() for j, q in second.items()) / (
         n * n
     )
     return 1 - observed / expected if expected else None

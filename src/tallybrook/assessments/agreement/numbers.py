@@ -7,6 +7,8 @@ from statistics import fmean, stdev
 Pair = tuple[float, float]
 Pairs = Sequence[Pair]
 LIMITS_Z = 1.96
+NOISE = 1e-12
+"""Of sums of squares: less than so much of one is a rounding error."""
 
 
 def icc_2_1(pairs: Pairs) -> float | None:
@@ -30,7 +32,8 @@ def icc_2_1_of(ratings: Sequence[Sequence[float]]) -> float | None:
     total = sum((value - grand) ** 2 for value in everything)
     rest = max(0.0, total - rows * (n - 1) - columns) / ((n - 1) * (k - 1))
     below = rows + (k - 1) * rest + k * (columns / (k - 1) - rest) / n
-    return (rows - rest) / below if below else None
+    # Of two subjects, raters may differ so that nothing but rounding is left below.
+    return (rows - rest) / below if below > NOISE * (rows + rest) else None
 
 
 def ccc(pairs: Pairs) -> float | None:
