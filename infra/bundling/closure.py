@@ -11,14 +11,7 @@ from pathlib import Path
 SOURCE = Path(__file__).parents[2] / "src"
 PACKAGE = "tallybrook"
 
-CHOOSING = frozenset(
-    {
-        "tallybrook.wiring",
-        "tallybrook.wiring.aws",
-        "tallybrook.wiring.local",
-        "tallybrook.ports.sql.child",
-    }
-)
+CHOOSING = re.compile(r"tallybrook\.(wiring(\.\w+)?|ports\.sql\.child)")
 EMBEDDED = re.compile(r"tallybrook\.(ports\..*\blocal\b|entrypoints\.(cli|worker)\b)")
 """What the choosing modules build the embedded product of. On AWS those lines do not run."""
 
@@ -34,7 +27,9 @@ def reachable(*modules: str) -> set[str]:
         found.add(name)
         waiting += _parents(name)
         waiting += [
-            wanted for wanted in imports(name) if name not in CHOOSING or not EMBEDDED.match(wanted)
+            wanted
+            for wanted in imports(name)
+            if not (CHOOSING.fullmatch(name) and EMBEDDED.match(wanted))
         ]
     return found
 

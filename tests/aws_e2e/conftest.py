@@ -15,11 +15,15 @@ from msgspec import Struct
 from infra.functions import functions_of
 from infra.settings import StackSettings
 from infra.synth import synthesize
+from tallybrook.entities import library
 from tallybrook.ports.aws.clients import client
 from tests.support.bundles import shared_bundles
 from tests.support.deploy import deploy
 from tests.support.emulator import Emulator, new_stack
 from tests.support.faults import FaultyServices, faulty_services
+
+DEFINITIONS = Path(library.__file__).parent / "data" / "tutoring.toml"
+"""A file of one's own, as far as the deployment knows."""
 
 ARCHITECTURES = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 
@@ -81,6 +85,8 @@ def host_settings(stack: str) -> StackSettings:
         arch=ARCHITECTURES[platform.machine()],  # type: ignore[arg-type]
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
         kinesis=True,
+        entities=str(DEFINITIONS),
+        alert_webhook="http://127.0.0.1:9/set-by-the-test",
         keep_data=False,
     )
 
