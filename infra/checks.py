@@ -26,9 +26,10 @@ _CONNECTIONS = (
 
 ACCEPTED: tuple[Accepted, ...] = (
     Accepted(
-        "SMG4", ("Storage/AdminKey",),
+        "SMG4", ("Storage/AdminKey", "Entities/Secret"),
         "The secret makes the first admin key, once. Keys are rotated in Tallybrook, where they "
-        "are scoped and revocable; a rotated secret would not change any of them.",
+        "are scoped and revocable; a rotated secret would not change any of them. The one that "
+        "alerts are signed with is known to their receiver too, who has to change with it.",
     ),
     Accepted(
         "S1", ("Storage/Bucket",),
@@ -73,7 +74,8 @@ ACCEPTED: tuple[Accepted, ...] = (
     ),
     Accepted(
         f"IAM5[{_CONNECTIONS}]",
-        ("Functions/SocketsRole", "Functions/SequenceRole", "Functions/RecountRole"),
+        ("Functions/SocketsRole", "Functions/SequenceRole", "Functions/RecountRole",
+         "Functions/EntitiesRole"),
         "Connections of this stack's own WebSocket API; their names are not known beforehand.",
     ),
     Accepted(

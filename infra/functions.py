@@ -47,6 +47,10 @@ FUNCTIONS: tuple[FunctionSpec, ...] = (
         name="s3", about="Collects files put under raw/events/", timeout_s=900, tier_name="files"
     ),
     FunctionSpec(name="bus", about="Collects from the event bus", timeout_s=60),
+    FunctionSpec(
+        name="entities", about="Keeps entities, tells alerts", timeout_s=120, sockets=True
+    ),
+    FunctionSpec(name="webhook", about="Posts alerts to the webhook", timeout_s=30),
     FunctionSpec(name="schedule", about="Hourly chores", timeout_s=300),
     FunctionSpec(
         name="lake", about="Writes the log as Parquet", timeout_s=300, memory_mb=512,
@@ -55,9 +59,15 @@ FUNCTIONS: tuple[FunctionSpec, ...] = (
 )  # fmt: skip
 
 
+READ_DEFINITIONS = frozenset({"http", "entities", "sockets"})
+"""Functions that have to know how entities are defined."""
+
+
 def functions_of(settings: StackSettings) -> tuple[FunctionSpec, ...]:
-    """The functions of a stack: without a stream nobody reads it."""
-    return tuple(spec for spec in FUNCTIONS if spec.name != "kinesis" or settings.with_kinesis)
+    """The functions of a stack: without a stream nobody reads it, without a webhook nobody posts
+    to it."""
+    wanted = {"kinesis": settings.with_kinesis, "webhook": bool(settings.alert_webhook)}
+    return tuple(spec for spec in FUNCTIONS if wanted.get(spec.name, True))
 
 
 def memory_mb(spec: FunctionSpec, settings: StackSettings) -> int:
@@ -75,6 +85,10 @@ def environment(spec: FunctionSpec, settings: StackSettings, bucket: str) -> dic
     }
     if settings.record_types:
         variables["TALLYBROOK_RECORD_TYPES"] = settings.record_types
+    if spec.name in READ_DEFINITIONS:
+        variables["TALLYBROOK_ENTITIES"] = settings.definitions
+    if spec.name == "webhook":
+        variables["TALLYBROOK_ALERT_WEBHOOK"] = settings.alert_webhook
     if spec.name == "query":
         variables |= {
             "TALLYBROOK_QUERY_WORKERS": "1",

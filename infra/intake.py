@@ -17,6 +17,8 @@ from infra.function import KEEP_LOGS, Functions
 from infra.functions import FUNCTIONS
 from infra.mapping import on_async_failure, read_queue, read_stream
 from infra.settings import StackSettings
+from tallybrook.entities.alerts import PUBLISHER
+from tallybrook.ports.bus import SOURCE
 
 QUERY_ROUTES = (
     ("/query", apigateway.HttpMethod.POST),
@@ -51,6 +53,7 @@ class Intake(Construct):
             {
                 "queue:undelivered": self.undelivered.queue_arn,
                 "queue:intake": self.queue.queue_arn,
+                "bus:": self.bus.event_bus_arn,
             }
         )
         if self.stream:
@@ -167,8 +170,10 @@ class Intake(Construct):
             self,
             "BusRule",
             event_bus=self.bus,
-            description="Every event on the bus is collected",
-            event_pattern=events.EventPattern(account=[Aws.ACCOUNT_ID]),
+            description="Every event on the bus is collected but what the product itself tells",
+            event_pattern=events.EventPattern(
+                account=[Aws.ACCOUNT_ID], source=events.Match.anything_but(SOURCE, PUBLISHER)
+            ),
             targets=[target],
         )
 

@@ -21,7 +21,10 @@ PERIOD = Duration.minutes(5)
 LATE_MS = 10 * 60 * 1000
 """A stream's reader this far behind wakes somebody; records live for 24 hours."""
 
-STREAM_READERS = ("sequence", "recount")
+STREAM_READERS = ("sequence", "recount", "entities")
+VITAL_LATE = ("sequence", "recount")
+"""``entities`` gives up on a batch after three retries, so that it can hardly be late."""
+
 VITAL_ERRORS = ("sequence", "recount", "sockets")
 VITAL_THROTTLES = ("http", "sequence")
 
@@ -58,7 +61,7 @@ class Observability(Construct):
             if everything or name in VITAL_THROTTLES:
                 self._alarm(f"{name}-throttles", function.metric_throttles(period=PERIOD), 1,
                             f"The {name} function had no instance left to run on")  # fmt: skip
-        for name in STREAM_READERS:
+        for name in STREAM_READERS if everything else VITAL_LATE:
             self._alarm(f"{name}-late", self._age(name), LATE_MS,
                         f"The {name} function is ten minutes behind its stream")  # fmt: skip
 

@@ -63,11 +63,12 @@ PUSHING = (
     Grant(("execute-api:ManageConnections",), ("sockets:connections",)),
 )
 LOG = _table("log", GET, QUERY)
+ENTITIES = _table("state", GET, QUERY)
 
 PERMISSIONS: dict[str, tuple[Grant, ...]] = {
     "http": (
         *COLLECTING, *EVENTS, *COUNTS, *FAILED, COUNTING_FAILED, RECORDS, KEYS, ADMIN_KEY,
-        _table("log", GET, QUERY, PUT), _table("lake", GET), _table("state", GET, QUERY),
+        _table("log", GET, QUERY, PUT), _table("lake", GET), ENTITIES,
     ),
     "query": (
         *EVENTS, *COUNTS, KEYS, ADMIN_KEY, LOG, _table("lake", GET, BATCH_GET, QUERY),
@@ -75,6 +76,7 @@ PERMISSIONS: dict[str, tuple[Grant, ...]] = {
     ),
     "sockets": (
         _table("sockets", PUT, UPDATE), *PUSHING, _table("keys", GET), HEAD, *COUNTS, *FAILED,
+        ENTITIES,
     ),
     "sequence": (
         *_reading_stream("events"),
@@ -125,6 +127,25 @@ PERMISSIONS: dict[str, tuple[Grant, ...]] = {
         UNDELIVERED,
     ),
     "bus": (*COLLECTING, UNDELIVERED),
+    "entities": (
+        *_reading_stream("events"),
+        ENTITIES,
+        _table("state", PUT, DELETE),
+        Grant(("events:PutEvents",), ("bus:",)),
+        HEAD,
+        KEEPING_FAILED,
+        *PUSHING,
+        UNDELIVERED,
+    ),
+    "webhook": (
+        Grant(
+            ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes",
+             "sqs:GetQueueUrl", "sqs:ReceiveMessage"),
+            ("queue:alerts",),
+        ),
+        Grant(("secretsmanager:GetSecretValue",), ("secret:alert-webhook",)),
+        KEEPING_FAILED,
+    ),
     "schedule": (HEAD, COUNTING_FAILED, _table("lake", GET), UNDELIVERED),
     "lake": (
         LOG,
@@ -139,4 +160,4 @@ LISTING_STREAMS = "dynamodb:ListStreams"
 TRACING = ("xray:PutTelemetryRecords", "xray:PutTraceSegments")
 """Actions whose services know no resources, granted on ``*`` where they are needed."""
 
-READS_STREAMS = frozenset({"sequence", "recount"})
+READS_STREAMS = frozenset({"sequence", "recount", "entities"})

@@ -1,4 +1,4 @@
-"""What happens by the clock: writing the lake, hourly chores."""
+"""What happens by the clock: writing the lake, looking after entities, hourly chores."""
 
 from aws_cdk import Aws, Fn
 from aws_cdk import aws_iam as iam
@@ -10,7 +10,11 @@ from infra.function import Functions
 from infra.mapping import on_async_failure
 from infra.settings import StackSettings
 
-SCHEDULES = {"lake": "rate(5 minutes)", "schedule": "cron(5 * * * ? *)"}
+SCHEDULES = {
+    "lake": "rate(5 minutes)",
+    "entities": "rate(5 minutes)",
+    "schedule": "cron(5 * * * ? *)",
+}
 
 
 class Schedules(Construct):

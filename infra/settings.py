@@ -1,5 +1,6 @@
 """What can be chosen about a stack."""
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -7,10 +8,16 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from tallybrook.costs.tiers import Tier, current_mrr_usd, tier_of
+from tallybrook.entities.library import built_in, load
+from tallybrook.entities.webhook import require_target
+from tallybrook.ports.signing import MIN_SECRET
 from tallybrook.records.reading import parse_types
 from tallybrook.settings import Settings
 
 Arch = Literal["arm64", "x86_64"]
+
+DEPLOYED = "deployed"
+"""What a file of definitions is called once it is in the functions' code."""
 
 DEFAULT_BATCHING = (100, 15)
 RECORD_BATCHING = {"items": (10, 15), "scoreResults": (100, 15), "tasks": (1, 15),
@@ -40,6 +47,15 @@ class StackSettings:
     record_types: str = ""
     """Further record types, as the setting of that name."""
 
+    entities: str = field(default_factory=lambda: os.environ.get("TALLYBROOK_ENTITIES", "tutoring"))
+    """Entities and alerts: a built-in name or a TOML file, which is deployed with the code.
+    Default: TALLYBROOK_ENTITIES, else tutoring."""
+
+    alert_webhook: str = field(
+        default_factory=lambda: os.environ.get("TALLYBROOK_ALERT_WEBHOOK", "")
+    )
+    """Address that alerts are posted to. Default: TALLYBROOK_ALERT_WEBHOOK, else nowhere."""
+
     keep_data: bool = True
     """Whether tables and bucket outlive the stack."""
 
@@ -56,6 +72,14 @@ class StackSettings:
         """Raises ``UsageError`` where a choice cannot be used."""
         Settings.from_env({}, stack=self.stack)
         tier_of(self.mrr_usd)
+        load(self.entities)
+        if self.alert_webhook:
+            require_target(self.alert_webhook, "x" * MIN_SECRET)  # the secret is made in the stack
+
+    @property
+    def definitions(self) -> str:
+        """What the functions call the definitions."""
+        return self.entities if self.entities in built_in() else DEPLOYED
 
     @property
     def tier(self) -> Tier:

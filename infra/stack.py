@@ -6,6 +6,7 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from infra.arns import Arns
+from infra.entities import Entities
 from infra.function import Functions
 from infra.graphql import GraphQl
 from infra.intake import Intake
@@ -32,6 +33,7 @@ class TallybrookStack(cdk.Stack):
         self.arns = Arns()
         self.storage = Storage(self, settings, self.arns)
         self.intake = Intake(self, settings, self.arns)
+        self.entities = Entities(self, settings, self.arns, self.intake)
         self.live = Live(self, settings, self.arns)
         self.functions = Functions(
             self, settings, self.arns, self.storage.bucket_name, self.live.management_url
@@ -46,6 +48,7 @@ class TallybrookStack(cdk.Stack):
         self.intake.connect(self.functions, self.storage.bucket)
         self.live.connect(self.functions)
         Processing(self, self.settings, self.storage, self.functions, undelivered)
+        self.entities.connect(self.storage, self.functions)
         Schedules(self, self.settings, self.functions, undelivered)
         self.graphql = GraphQl(self, self.settings, self.functions)
         self.observability = Observability(self, self.settings, self.intake, self.functions)
@@ -69,5 +72,8 @@ class TallybrookStack(cdk.Stack):
         }
         if self.intake.stream:
             outputs["StreamName"] = (self.intake.stream.stream_name, "Events by Kinesis")
+        if self.entities.secret:
+            name = f"{self.settings.stack}/alert-webhook"
+            outputs["AlertWebhookSecret"] = (name, "Secret that alerts are signed with")
         for name, (value, about) in outputs.items():
             cdk.CfnOutput(self, name, value=value, description=about)

@@ -36,6 +36,7 @@ PICTURES: dict[str, dict[str, Any]] = {
     "dashboard.png": {"viewport": WIDE, "color_scheme": "light"},
     "dashboard-light.png": {"viewport": WIDE, "color_scheme": "light", "full": True},
     "dashboard-dark.png": {"viewport": WIDE, "color_scheme": "dark", "full": True},
+    "dashboard-entities.png": {"viewport": WIDE, "color_scheme": "light", "tab": "Entities"},
     "dashboard-phone.png": {"viewport": PHONE, "color_scheme": "light", "full": True},
 }
 
@@ -68,11 +69,13 @@ def take(address: str, names: list[str]) -> None:
     with sync_playwright() as playwright, chromium(playwright) as browser:
         for name in names:
             wanted = PICTURES[name]
-            options = {key: value for key, value in wanted.items() if key != "full"}
+            options = {key: value for key, value in wanted.items() if key not in ("full", "tab")}
             with browser.new_context(locale="en-US", **options) as context:
                 page = context.new_page()
                 page.goto(address)
                 wait_live(page)
+                if "tab" in wanted:
+                    page.get_by_role("tab", name=wanted["tab"]).click()
                 page.wait_for_timeout(SETTLE_MS)
                 page.screenshot(path=IMAGES / name, full_page=wanted.get("full", False))
                 print(f"wrote {(IMAGES / name).relative_to(ROOT)}")

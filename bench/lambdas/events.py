@@ -25,6 +25,24 @@ def event(number: int) -> dict[str, Any]:
     }
 
 
+def operation(number: int) -> dict[str, Any]:
+    """A completed session, as an event; its id is new."""
+    return {
+        "event_id": str(uuid.uuid4()),
+        "event_type": "session_completed",
+        "timestamp": now(),
+        "user_id": f"student-{number * 7 % 400}",
+        "properties": {
+            "session_id": str(uuid.uuid4()),
+            "student_id": f"student-{number * 7 % 400}",
+            "tutor_id": f"tutor-{number % 40}",
+            "tutor_rating": number % 6,
+            "completed_successfully": True,
+        },
+        "context": {"source": "bench"},
+    }
+
+
 def now() -> str:
     """The present second, RFC 3339."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

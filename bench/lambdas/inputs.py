@@ -6,12 +6,13 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from bench.lambdas import streams
-from bench.lambdas.events import event, now
+from bench.lambdas.events import event, now, operation
 from bench.lambdas.filling import fill_lake, numbered
 from bench.lambdas.world import World
 from tallybrook.ports.aws.tables import EVENTS, physical, records_table
@@ -135,6 +136,27 @@ def sequence(world: World) -> Inputs:
         yield _dump({"Records": records})
 
 
+def entities(world: World) -> Inputs:
+    """What the events table's stream says of operations: completed sessions of a few hundred
+    students and some dozen tutors."""
+    world.client("events").create_event_bus(Name=world.stack)
+    table = physical(world.stack, EVENTS)
+    more = partial(streams.collect, world, BATCH, operation)
+    for records in streams.records(world, table, more, BATCH):
+        yield _dump({"Records": records})
+
+
+def webhook(world: World) -> Inputs:
+    """An alert, whose receiver is a page of the emulator that takes anything."""
+    secrets = world.client("secretsmanager")
+    secrets.create_secret(Name=f"{world.stack}/alert-webhook", SecretString="0123456789abcdef")
+    for number in count():
+        heading = {"id": f"a{number}", "account_id": "default", "at": now()}
+        alert = {"alert_id": f"a{number}", "severity": "warning", "notice": heading}
+        event = _bus_event("low_health_score", "tallybrook.entities", alert)
+        yield _dump({"Records": [_message(number) | {"body": json.dumps(event)}]})
+
+
 def recount(world: World) -> Inputs:
     """What a records table's stream says of records that were put."""
     table = physical(world.stack, records_table("items"))
@@ -253,7 +275,7 @@ def _dump(document: dict[str, Any]) -> bytes:
 
 TRIGGERS: Mapping[str, Trigger] = {
     "http": http, "query": query, "sockets": sockets, "sequence": sequence, "recount": recount,
-    "resolve": resolve, "kinesis": kinesis, "sqs": sqs, "s3": s3, "bus": bus,
-    "schedule": schedule, "lake": lake,
+    "entities": entities, "webhook": webhook, "resolve": resolve, "kinesis": kinesis, "sqs": sqs,
+    "s3": s3, "bus": bus, "schedule": schedule, "lake": lake,
 }  # fmt: skip
 """By function; one that is not here cannot be measured."""

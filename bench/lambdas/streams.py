@@ -57,10 +57,10 @@ def _plain(value: object) -> object:
     raise TypeError(type(value).__name__)
 
 
-def collect(world: World, count: int) -> None:
+def collect(world: World, count: int, make: Callable[[int], dict[str, Any]] = event) -> None:
     """Put events into the events table, as the functions that collect do."""
     now_us = time.time_ns() // 1000
-    bodies = [json.dumps(event(number)).encode() for number in range(count)]
+    bodies = [json.dumps(make(number)).encode() for number in range(count)]
     events = [read_event(body, DEFAULT_ACCOUNT, now_us) for body in bodies]
     world.log.write(Write(events=events))
 

@@ -29,7 +29,7 @@ class World(Struct):
 
     def environment(self, spec: FunctionSpec) -> dict[str, str]:
         """What the stack gives a function, and what makes its SDK talk to the emulator."""
-        settings = StackSettings(stack=self.stack)
+        settings = StackSettings(stack=self.stack, alert_webhook=f"{self.emulator.endpoint}/health")
         given = environment(spec, settings, self.bucket)
         given["TALLYBROOK_SOCKETS_URL"] = self.emulator.endpoint
         return given | self.emulator.environment

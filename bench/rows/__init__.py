@@ -1,7 +1,9 @@
 """The benchmarks by name, in the order of the table."""
 
 from bench.row import Benchmark
+from bench.rows.assessments import assessments
 from bench.rows.batches import batch
+from bench.rows.entities import entities, entity_reads
 from bench.rows.fixed_rate import fixed_rate, memory
 from bench.rows.growth import growth, ids
 from bench.rows.pushed import fanout, pushed
@@ -22,7 +24,10 @@ BENCHMARKS: dict[str, Benchmark] = {
     "recount": recounting,
     "sql": sql,
     "cards": cards,
+    "entities": entities,
+    "entity-reads": entity_reads,
     "memory": memory,
     "growth": growth,
     "ids": ids,
+    "assessments": assessments,
 }

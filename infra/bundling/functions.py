@@ -7,7 +7,8 @@ from msgspec import Struct
 PACKAGE = "tallybrook.entrypoints.lambdas"
 
 
-GRAPHQL_CLIENT = frozenset({"backoff", "gql", "graphql-core", "h11", "httpcore", "httpx"})
+HTTP_CLIENT = frozenset({"h11", "httpcore", "httpx"})
+GRAPHQL_CLIENT = HTTP_CLIENT | {"backoff", "gql", "graphql-core"}
 GRAPHQL_SERVER = frozenset({"ariadne", "graphql-core"})
 
 OPTIONAL = GRAPHQL_CLIENT | GRAPHQL_SERVER | {
@@ -57,6 +58,8 @@ FUNCTIONS: tuple[Function, ...] = (
     Function(name="sqs"),
     Function(name="s3"),
     Function(name="bus"),
+    Function(name="entities"),
+    Function(name="webhook", uses=HTTP_CLIENT),
     Function(name="schedule"),
     Function(name="lake", uses=frozenset({"duckdb", "numpy"})),
 )  # fmt: skip

@@ -61,6 +61,47 @@ class Settings(Struct, kw_only=True, frozen=True):
     alert_webhook_secret: Annotated[
         str, Meta(description="What alerts are signed with (16 characters or more)")
     ] = ""
+    forward_to: Annotated[
+        str,
+        Meta(
+            description="Where events are forwarded to in Pinpoint's format: `file:PATH`, an"
+            " `https://` address, `kinesis:NAME` or `firehose:NAME`; nowhere without it"
+        ),
+    ] = ""
+    forward_from: Annotated[
+        Literal["start", "now"],
+        Meta(description="What a new target gets first: all that the log holds, or what comes now"),
+    ] = "start"
+    forward_secret: Annotated[
+        str, Meta(description="What is posted to an address is signed with (16 characters or more)")
+    ] = ""
+    forward_types: Annotated[
+        str, Meta(description="TOML file of event types, metrics and limits for forwarding")
+    ] = ""
+    secret: Annotated[
+        str | None,
+        Meta(
+            description="What pseudonyms are made with (32 bytes or more); else the one kept in the"
+            " data folder, made at the first start, or in the stack's secret `privacy`"
+        ),
+    ] = None
+    older_secrets: Annotated[
+        str, Meta(description="Earlier values of `TALLYBROOK_SECRET`, apart by white space")
+    ] = ""
+    privacy: Annotated[
+        str, Meta(description="JSON file with industries, roles, platforms or regions of your own")
+    ] = ""
+    min_people: Annotated[
+        int, Meta(description="Fewest people behind a published figure of assessments", ge=2)
+    ] = 10
+    indicators: Annotated[
+        bool,
+        Meta(description="Also score `dark_side_indicators` of assessments; no diagnosis"),
+    ] = False
+    token_prices: Annotated[
+        str,
+        Meta(description="Dollars per million tokens of AI models, as `model=usd,model=usd`"),
+    ] = ""
     max_pending: Annotated[
         int, Meta(description="Items that may wait for the writer before it answers 429", ge=1)
     ] = 50_000

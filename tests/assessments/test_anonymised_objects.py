@@ -13,13 +13,12 @@ from msgspec import structs
 
 from tallybrook.assessments.anonymised import (
     MAX_RAW_BYTES,
-    OUT_PREFIX,
-    RAW_PREFIX,
     Anonymizer,
     anonymise_object,
     anonymise_record,
 )
 from tallybrook.assessments.anonymising import encode
+from tallybrook.assessments.flow.places import OUT_PREFIX, RAW_PREFIX
 from tallybrook.assessments.library import find_inventory
 from tallybrook.errors import (
     InvalidError,

@@ -209,3 +209,25 @@ def test_an_unsubscribed_name_is_owed_nothing(bus: LocalBus) -> None:
     bus.subscribe("hook", receiver.handle, receiver.give_up)
     bus.deliver()
     assert (receiver.calls, bus.waiting("hook"), bus.waiting("nobody")) == (["a"], 0, 0)
+
+
+def test_reading_along(bus: LocalBus, tmp_path: Path, clock: Clock) -> None:
+    """Whoever reads along, in another process too, gets every notice once, in numbers that rise
+    and are never given twice; nobody is owed less for it."""
+    other = LocalBus(tmp_path / "bus.db", clock=clock)
+    try:
+        assert (other.head(), other.published(0)) == (0, [])
+        bus.publish(notices("a", "b"))
+        bus.publish(notices("b", "c"))
+        found = other.published(0)
+        assert [one.notice_id for _, one in found] == ["a", "b", "c"]
+        assert [seq for seq, _ in found] == sorted({seq for seq, _ in found})
+        assert found[-1][0] == other.head()
+        assert other.published(found[0][0], limit=1) == found[1:2]
+        clock.pass_s(KEPT_S + 1)
+        bus.deliver()
+        assert (other.published(0), other.head()) == ([], found[-1][0])
+        bus.publish(notices("a"))
+        assert [one.notice_id for _, one in other.published(found[-1][0])] == ["a"]
+    finally:
+        other.close()

@@ -2,11 +2,14 @@
 
 import gzip
 import json
+import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.assessments.dual import drawn, worked
+from tests.entities.world import NOW_US
 from tests.support import tallybrook
 
 
@@ -88,3 +91,28 @@ def test_agreement_of_categories_and_bad_lines() -> None:
     assert ran.code == 1
     assert "line 2" in ran.err
     assert tallybrook("agreement", "-", stdin="").code == 0
+
+
+def test_messages_of_two_ais(tmp_path: Path) -> None:
+    """A line for each message, the bad one with its reason, and one over the window: the worked
+    example's numbers, a duplicate counted once, and the drift that is in it."""
+    draw = random.Random(1)
+    messages = [drawn(draw, n, NOW_US + n, spread=3 if n < 100 else 12) for n in range(150)]
+    path = tmp_path / "messages.ndjson"
+    lines = [json.dumps(one) for one in (worked(), worked(), *messages)]
+    path.write_text("\n".join([lines[0], '{"assessmentId": 1}', *lines[1:]]))
+    ran = tallybrook("agreement", str(path), "--messages", "--token-prices", "one=4")
+    out = [json.loads(text) for text in ran.out.splitlines()]
+    assert (ran.code, len(out)) == (1, 154)
+    assert out[0]["quality"] == pytest.approx(0.916)
+    assert out[0]["cost_usd"] == pytest.approx((2500 * 4 + 1800) / 1e6)
+    assert out[1]["line"] == 2
+    assert out[1]["error"]["errors"][0]["pointer"] == "/assessmentId"
+    last = out[-1]
+    assert (last["duplicate"], last["refused"], last["window"]["messages"]) == (1, 1, 151)
+    assert [one["verdict"] for one in last["drift"]] == ["drifting"]
+    assert "1 of 153" in ran.err
+    nothing = tallybrook("agreement", "-", "--messages", stdin="")
+    assert nothing.code == 0
+    assert json.loads(nothing.out)["window"]["overall"]["reasons"]["icc"]
+    assert tallybrook("agreement", "-", "--messages", "--resamples", "-1", stdin="").code == 2

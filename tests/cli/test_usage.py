@@ -12,7 +12,7 @@ from tests.support.commands import ARGV, clean_env
 
 COMMANDS = [
     "serve", "demo", "ingest", "query", "recount", "failed", "keys", "doctor", "score", "agreement",
-    "costs", "tiers",
+    "costs", "tiers", "forward",
 ]  # fmt: skip
 HEAVY = {"duckdb", "starlette", "uvicorn", "sqlglot", "numpy", "httpx", "websockets"}
 

@@ -67,6 +67,14 @@ def test_enters_escalates_and_rearms(world: World) -> None:
     assert world.take(health(30, 2)) == [("low_health_score", "critical")]
 
 
+def test_falling_back_is_not_told(world: World) -> None:
+    """Who went straight to critical is not warned of when it gets better, with one event at a
+    time."""
+    assert world.take(health(45, 9)) == [("low_health_score", "critical")]
+    for days, score in enumerate([60, 65, 48, 55]):
+        assert world.take(health(score, 8 - days)) == []
+
+
 def test_shape(world: World) -> None:
     """An alert carries what the specification names, and is known by its id."""
     world.take(health(45, 0))

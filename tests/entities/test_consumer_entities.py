@@ -4,21 +4,24 @@ import hashlib
 import hmac
 import json
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from tallybrook.entities.again import tell_again
 from tallybrook.entities.catalog import Catalog
 from tallybrook.entities.consumer import EntityConsumer
 from tallybrook.entities.library import load
 from tallybrook.entities.places import Entity
 from tallybrook.entities.reading import one
-from tallybrook.errors import UsageError
+from tallybrook.errors import InvalidError, TooLargeError, UsageError
 from tallybrook.ports.log import Chunk, FailedRecord
+from tallybrook.ports.state import Change
+from tallybrook.ports.state.local import SqliteState
 from tallybrook.settings import Settings
 from tallybrook.wiring import open_entity_consumer
 from tests.entities.world import NOW_US, Listening, MemoryState, Moving, event
@@ -51,6 +54,33 @@ def test_redelivery_changes_nothing() -> None:
     assert metrics["health_score"] == 88
     assert len(bus.notices) == 2
     assert failed == []
+
+
+class Choosy(MemoryState):
+    """Refuses every fact of one student, for good."""
+
+    def write(self, changes: Sequence[Change]) -> list[int]:
+        if any(change.partition.endswith("#student#bad") for change in changes):
+            raise TooLargeError("on purpose")
+        return super().write(changes)
+
+
+def test_an_event_that_is_refused_holds_up_nobody() -> None:
+    """It is a failed record, the others of its batch count, and the position moves on."""
+    state, failed = Choosy(), list[FailedRecord]()
+    consumer = EntityConsumer(state, Listening(), CATALOG, failed.append, Moving())
+    told = [("s", 80), ("bad", 70), ("s", 60)]
+    lines = [
+        msgspec.json.encode(
+            event("customer_health_update", {"student_id": student, "health_score": score},
+                  NOW_US - 1_000_000 + n, id=f"e{n}", seq=n)
+        )
+        for n, (student, score) in enumerate(told, 1)
+    ]  # fmt: skip
+    consumer.handle([Chunk(1, 3, NOW_US, b"\n".join(lines) + b"\n")])
+    assert [record.detail for record in failed] == [": on purpose"]
+    assert one(state, CATALOG, Entity("acme", "student", "s"), NOW_US).metrics["health_score"] == 60
+    assert consumer.position() == 3
 
 
 def test_line_that_is_no_event() -> None:
@@ -133,17 +163,28 @@ def test_webhook_is_signed_and_tried_again(tmp_path: Path) -> None:
 
 
 def test_webhook_gives_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After its tries the alert is a failed record that says why."""
+    """After its tries the alert is a failed record that says why; replayed, it is sent again under
+    its own id, once."""
     monkeypatch.setattr("tallybrook.entities.webhook.MAX_TRIES", 1)
     failed: list[FailedRecord] = []
     with (
-        receiving(99) as receiver,
+        receiving(1) as receiver,
+        closing(SqliteState(tmp_path / "state.db")) as state,
         open_entity_consumer(_settings(tmp_path, receiver.url), failed.append) as consumer,
     ):
         consumer.handle([chunk(1, [45])])
         wait_for(lambda: bool(failed), 20, "the failed record")
-    assert failed[0].reason == "not_delivered"
-    assert failed[0].detail == "the webhook answered 503 (after 1 tries)"
+        assert failed[0].reason == "not_delivered"
+        assert failed[0].detail == "the webhook answered 503 (after 1 tries)"
+        for _ in range(2):
+            tell_again(state, failed[0], None)
+            consumer.idle()
+        wait_for(lambda: len(receiver.got) > 1, 20, "the replay")
+    (first, body), (second, again) = receiver.got
+    assert body == again
+    assert first["Tallybrook-Alert-Id"] == second["Tallybrook-Alert-Id"]
+    with pytest.raises(InvalidError):
+        tell_again(state, failed[0], b"{}")
 
 
 @pytest.mark.parametrize(("url", "secret"), [("ftp://x", SECRET), ("http://127.0.0.1/", "short")])

@@ -1,9 +1,9 @@
 """Entities and alerts over HTTP, from the door to the answer."""
 
+import json
 import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,17 +13,20 @@ from tallybrook.ports.clock import system_clock
 from tallybrook.wiring import open_consumers
 from tests.server.running import Account, Running, assert_problem, serving
 
+JSON = {"Content-Type": "application/json"}
 
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
-    with serving(tmp_path) as found:
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One server; every test has accounts of its own."""
+    with serving(tmp_path_factory.mktemp("entities")) as found:
         yield found
 
 
 def work(running: Running) -> None:
     """Let the consumer take in what the log holds."""
     with open_consumers(running.data) as opened:
-        consumer = opened.consumers[-1]
+        consumer = next(one for one in opened.consumers if one.name == "entities")
         while chunks := opened.reader.chunks("events", consumer.position(), consumer.max_entries):
             consumer.handle(chunks)
 
@@ -36,7 +39,7 @@ def ingest(account: Account, envelope: dict[str, Any]) -> dict[str, Any]:
 
 def stream(now_us: int) -> list[dict[str, Any]]:
     """Sessions, calls and health of a few students over the last days."""
-    made = []
+    made: list[tuple[str, dict[str, Any], int]] = []
     for n in range(40):
         at = now_us - n * DAY_US // 2
         ids = {"session_id": f"x{n}", "student_id": f"s{n % 3}", "tutor_id": f"t{n % 2}"}
@@ -94,7 +97,7 @@ def test_same_from_four_clients(running: Running) -> None:
 
 def test_one_entity(running: Running) -> None:
     """The answer has the shape of the specification, at any instant."""
-    account, now_us = running.account("acme"), system_clock()
+    account, now_us = running.account("one"), system_clock()
     for envelope in stream(now_us):
         ingest(account, envelope)
     work(running)
@@ -112,7 +115,7 @@ def test_one_entity(running: Running) -> None:
 
 def test_lists_and_alerts_page(running: Running) -> None:
     """Pages join, filters filter, and a cursor keeps to the instant it was given at."""
-    account = running.account("acme")
+    account = running.account("lists")
     for envelope in stream(system_clock()):
         ingest(account, envelope)
     work(running)
@@ -140,7 +143,7 @@ def test_lists_and_alerts_page(running: Running) -> None:
 
 def test_refused(running: Running) -> None:
     """What cannot be answered says why; other accounts' entities are not there."""
-    account, other = running.account("acme"), running.account("other")
+    account, other = running.account("refused"), running.account("refused-other")
     for envelope in stream(system_clock()):
         ingest(account, envelope)
     work(running)
@@ -153,33 +156,63 @@ def test_refused(running: Running) -> None:
         assert_problem(account.http.get(f"/entities/student?{query}"), 422)
     for query in ("severity=bad", "since=now", "cursor=x"):
         assert_problem(account.http.get(f"/alerts?{query}"), 422)
-    writer = running.account("acme", scopes=["write"])
+    writer = running.account("refused", scopes=["write"])
     assert_problem(writer.http.get("/alerts"), 403)
 
 
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"timestamp": "yesterday"}, "/timestamp"),
+    ({"timestamp": 1_700_000_000}, "/timestamp"),
+    ({"timestamp": None, "payload": {"timestamp": "soon"}}, "/payload/timestamp"),
+    ({"payload": None}, "/payload"),
+    ({"payload": [1]}, "/properties"),
+    ({"event_type": "session_paused"}, "/event_type"),
+    ({"event_type": ""}, "/event_type"),
+    *(
+        ({"payload": {"session_id": f"r{n}", "tutor_id": "t", "tutor_rating": bad}},
+         "/payload/tutor_rating")
+        for n, bad in enumerate(["5", 7, -1, True, None])
+    ),
+]  # fmt: skip
+
+
 def test_bad_input_is_kept_and_replayed_once(running: Running) -> None:
-    """A bad rating becomes a failed record; replayed with a good one it counts, once."""
-    account, now = running.account("acme"), format_instant(system_clock())
+    """Among good ones each bad one becomes a failed record with its reason; posted again it is the
+    same; replayed after the fix it counts, once."""
+    account, now_us = running.account("bad-input"), system_clock()
 
-    def completed(n: int, rating: Any) -> dict[str, Any]:
-        payload = {
-            "session_id": f"x{n}",
-            "student_id": "s",
-            "tutor_id": "t",
-            "tutor_rating": rating,
-        }
-        return {"event_type": "session_completed", "timestamp": now, "payload": payload}
+    def completed(name: str) -> dict[str, Any]:
+        """A session of its own with a rating of 4, second by second."""
+        payload = {"session_id": name, "tutor_id": "t", "tutor_rating": 4}
+        at = now_us - 3_600_000_000 + len(name) * 1_000_000
+        kind = "session_completed"
+        return {"event_type": kind, "timestamp": format_instant(at), "payload": payload}
 
-    for n, rating in enumerate([4, "5", 5]):
-        ingest(account, completed(n, rating))
+    for _ in range(2):
+        for n, (bad, _pointer) in enumerate(BAD):
+            ingest(account, completed(f"good{n}"))
+            assert account.http.post("/ingest", json=completed(f"bad{n}") | bad).status_code in (
+                202, 422,
+            )  # fmt: skip
+    assert account.http.post("/ingest", content=b"{", headers=JSON).json()["failed_id"]
     work(running)
-    assert account.get("/entities/tutor/t")["metrics"]["rating_count"] == 2
-    (failed,) = account.get("/failed")["failed"]
-    assert failed["source"] == "entities"
-    replay = f"/failed/{failed['failed_id']}/replay"
-    assert account.http.post(replay, json=completed(1, 3)).status_code == 200
-    assert account.http.post(replay, json=completed(1, 3)).status_code == 409
+    sessions = len(BAD) + 5  # what is right in one with a bad rating counts
+    metrics = account.get("/entities/tutor/t")["metrics"]
+    assert (metrics["sessions_7d"], metrics["rating_count"]) == (sessions, len(BAD))
+    failed = account.get("/failed")["failed"]
+    wanted = sorted(pointer for _, pointer in BAD)
+    assert sorted(f["detail"].partition(": ")[0] for f in failed if f["reason"] != "malformed") == (
+        wanted
+    )
+    for n, one in enumerate(failed):
+        payload = {"session_id": f"mended{n}", "tutor_id": "t", "tutor_rating": 4}
+        if "rating" in one["detail"]:
+            payload |= {"session_id": json.loads(one["body"])["payload"]["session_id"]}
+        mended = completed("x") | {"payload": payload}
+        path = f"/failed/{one['failed_id']}/replay"
+        assert account.http.post(path, json=mended).status_code == 200
+        assert account.http.post(path, json=mended).status_code == 409
     work(running)
     metrics = account.get("/entities/tutor/t")["metrics"]
-    assert (metrics["rating_count"], metrics["avg_rating"]) == (3, 4)
-    assert metrics["sessions_7d"] == 3
+    assert (metrics["sessions_7d"], metrics["rating_count"]) == (2 * len(BAD) + 1,) * 2
+    assert account.get("/failed")["failed"] == []

@@ -10,6 +10,7 @@ from msgspec import UNSET, Raw
 from tallybrook.entities.catalog import Catalog
 from tallybrook.entities.consumer import take_in
 from tallybrook.entities.sending import publish_waiting
+from tallybrook.entities.warm import Warm
 from tallybrook.errors import ConflictError
 from tallybrook.events.instants import DAY_US
 from tallybrook.events.model import Event
@@ -140,10 +141,11 @@ def event(type: str, payload: Any = UNSET, at: int = NOW_US, id: str = "e", **mo
 def take(
     state: State, catalog: Catalog, events: Sequence[Event], now_us: int,
     bus: Listening | None = None, failed: list[FailedRecord] | None = None,
+    warm: Warm | None = None,
 ) -> None:  # fmt: skip
     """Take events in, and publish what that has to tell."""
     kept: list[FailedRecord] = [] if failed is None else failed
-    take_in(events, state, catalog, kept.append, now_us)
+    take_in(events, state, catalog, kept.append, now_us, warm)
     if bus is not None:
         publish_waiting(state, bus)
     if failed is None:

@@ -40,6 +40,7 @@ def test_higher_tiers_watch_each_function(templates: dict[int, Template], tier: 
     """Errors and throttles of every function, lateness of stream readers, both queues."""
     names = functions(templates[tier])
     wanted = {f"{name}-{what}" for name in names for what in ("errors", "throttles")}
+    wanted |= {f"{name}-late" for name in ("sequence", "recount", "entities")}
     assert alarms(templates[tier]).keys() > wanted
 
 

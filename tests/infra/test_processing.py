@@ -56,7 +56,7 @@ def test_asynchronous_calls_that_fail_are_kept(lowest: Template) -> None:
     configured = of_type(lowest, "Lambda::EventInvokeConfig").values()
     called = [lowest["Resources"][made["FunctionName"]["Ref"]] for made in configured]
     names = {made["Properties"]["FunctionName"].removeprefix("tallybrook-") for made in called}
-    assert names == {"bus", "s3", "schedule", "lake"}
+    assert names == {"bus", "s3", "schedule", "lake", "entities"}
     for made in configured:
         assert made["MaximumRetryAttempts"] == 2
         assert "Undelivered" in str(made["DestinationConfig"]["OnFailure"])
@@ -91,5 +91,5 @@ def test_functions_run_where_and_on_what_was_chosen(lowest: Template) -> None:
         assert variables["TALLYBROOK_STACK"] == "tallybrook"
         assert not any("KEY" in variable for variable in variables)
         assert ("TALLYBROOK_SOCKETS_URL" in variables) == (
-            name in {"sockets", "sequence", "recount"}
+            name in {"sockets", "sequence", "recount", "entities"}
         )

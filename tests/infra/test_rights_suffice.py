@@ -9,8 +9,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from infra.permissions import PERMISSIONS
+from tallybrook.entities.alerts import PUBLISHER
 from tallybrook.entrypoints.lambdas import (
     bus,
+    entities,
     http,
     kinesis,
     lake,
@@ -24,6 +26,7 @@ from tallybrook.entrypoints.lambdas import (
     sockets,
     sqs,
     web,
+    webhook,
 )
 from tallybrook.events.instants import format_instant
 from tallybrook.ports.aws.clients import client
@@ -68,7 +71,9 @@ def seen(
     """A stack whose functions' calls are noted, those of their child processes too."""
     make_tables(stack)
     client("secretsmanager").create_secret(Name=f"{stack}/admin-key", SecretString=KEY)
+    client("secretsmanager").create_secret(Name=f"{stack}/alert-webhook", SecretString=KEY)
     client("s3").create_bucket(Bucket=stack)
+    client("events").create_event_bus(Name=stack)
     rights = Rights(stack)
     with faulty_services(emulator.endpoint) as services:
         services.judge = rights.judge
@@ -77,6 +82,7 @@ def seen(
         monkeypatch.setenv("TALLYBROOK_STACK", stack)
         monkeypatch.setenv("TALLYBROOK_BUCKET", stack)
         monkeypatch.setenv("TALLYBROOK_SOCKETS_URL", "http://127.0.0.1:1/prod")
+        monkeypatch.setenv("TALLYBROOK_ALERT_WEBHOOK", "http://127.0.0.1:1/")
         gateway = Gateway(rights)
         monkeypatch.setattr("tallybrook.ports.sockets.aws.management_client", lambda _: gateway)
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -204,6 +210,42 @@ def change(work: Work, name: str) -> None:
     work.ask("PUT", f"/records/items/{name}", {"createdAt": now})
 
 
+def alerting(work: Work) -> None:
+    """Operations, good and bad, to entities that are refreshed twice and have an alert; the rows
+    of both functions' connection that is gone; the webhook, which nobody answers."""
+    stream = work.stream(entities, EVENTS.name)
+    begin = socket_event("CONNECT", headers={"Authorization": f"Bearer {KEY}"})
+    for score, more in ((90, {}), (30, {}), (30, {"churn_risk": 7}), ("x", {})):
+        payload = {"student_id": "s", "health_score": score, **more}
+        body = {"event_type": "customer_health_update", "payload": payload, "source": "app"}
+        work.ask("POST", "/ingest", body)
+        work.invoke(sockets, begin)
+        message = socket_event("MESSAGE", body=d.text({"subscribe": ["entities", "alerts"]}))
+        assert work.invoke(sockets, message)["statusCode"] == 200
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Gateway, "gone", True)
+            assert stream.run()
+    work.invoke(entities, {})
+    for path in ("/entities/student", "/entities/student/s", "/alerts"):
+        work.ask("GET", path)
+    posting(work)
+
+
+def posting(work: Work) -> None:
+    """An alert to a webhook that nobody answers: once more, and given up."""
+    sqs_client = client("sqs")
+    url = sqs_client.create_queue(QueueName=f"{work.rights.stack}-alerts")["QueueUrl"]
+    heading = {"id": "a", "account_id": "acme", "at": d.STAMP}
+    (record,) = d.sqs(d.bus({"notice": heading}, "low_health_score", PUBLISHER))["Records"]
+    sqs_client.send_message(QueueUrl=url, MessageBody=record["body"])
+    (message,) = sqs_client.receive_message(QueueUrl=url)["Messages"]
+    record["receiptHandle"] = message["ReceiptHandle"]
+    for tries, again in (("1", 1), ("10", 0)):
+        record["attributes"]["ApproximateReceiveCount"] = tries
+        answer = work.invoke(webhook, {"Records": [record]})
+        assert len(answer["batchItemFailures"]) == again
+
+
 def resolving(work: Work) -> None:
     """Fields of records and of metrics."""
     work.field("putItem", input={"id": "g", **ITEM})
@@ -229,7 +271,7 @@ def querying(work: Work) -> None:
 
 
 STEPS: tuple[Callable[[Work], None], ...] = (
-    starting, collecting, intake, living, reading, resolving, querying,
+    starting, collecting, intake, living, reading, alerting, resolving, querying,
 )  # fmt: skip
 
 

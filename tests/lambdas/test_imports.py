@@ -45,8 +45,10 @@ FUNCTIONS = {
     "sqs": Function(d.sqs(d.event("e")), CORE, 265),
     "s3": Function(d.s3("none", "raw/events/x"), CORE, 265),
     "bus": Function(d.bus({"n": 1}), CORE, 265),
+    "forward": Function([d.event("e")], CORE, 285),
     "http": Function(v2("GET", "/health"), WEB, 355),
     "sequence": Function({"Records": [d.inserted("e")]}, LIVE, 275),
+    "entities": Function({"Records": [d.inserted("e")]}, CORE, 290),
     "recount": Function({"Records": [d.inserted("e")]}, CORE, 275),
     "sockets": Function(socket_event("CONNECT"), LIVE, 270),
     "lake": Function({}, CORE | {"duckdb", "_duckdb", "numpy", "zstandard"}, 400),
@@ -54,7 +56,8 @@ FUNCTIONS = {
     # The engine and what parses SQL are in a child process.
     "query": Function(v2("GET", "/health"), WEB, 370),
 }
-"""A budget is the count when it was set and a twentieth: raising one is a decision."""
+"""A budget is the count when it was set and a twentieth: raising one is a decision. ``webhook`` is
+in ``test_limits`` alone: outside of its bundle httpx brings its command line along."""
 
 SCRIPT = """
 import json, sys
@@ -91,8 +94,11 @@ def test_a_function_loads_what_it_needs_and_no_more(
 ) -> None:
     """Its packages are on the list, and its modules fit the budget, which is not a loose one."""
     client("s3").create_bucket(Bucket=here.name)
+    client("events").create_event_bus(Name=here.name)
     monkeypatch.setenv("TALLYBROOK_BUCKET", here.name)
     monkeypatch.setenv("TALLYBROOK_SOCKETS_URL", "http://127.0.0.1:1/prod")
+    monkeypatch.setenv("TALLYBROOK_FORWARD_TO", f"kinesis:{here.name}")
+    client("kinesis").create_stream(StreamName=here.name, ShardCount=1)
     function = FUNCTIONS[name]
     count, tops = loaded(name, function.event)
     assert tops - function.allowed == set()

@@ -16,7 +16,7 @@ from bench.lambdas.inputs import TRIGGERS
 from bench.lambdas.measuring import require_success, task_of
 from bench.lambdas.world import World, world_in
 from infra.bundling import FUNCTIONS, function
-from infra.bundling.functions import GRAPHQL_CLIENT, GRAPHQL_SERVER
+from infra.bundling.functions import GRAPHQL_CLIENT, GRAPHQL_SERVER, HTTP_CLIENT
 from infra.bundling.loading import loaded
 from infra.bundling.packing import contents
 from infra.functions import FUNCTIONS as SPECS
@@ -54,6 +54,8 @@ BUDGETS = {
     "sqs": Budget(BASE, 460, 75),
     "s3": Budget(BASE, 460, 90),
     "bus": Budget(BASE, 460, 75),
+    "entities": Budget(LIVE, 480, 90),
+    "webhook": Budget(BASE | HTTP_CLIENT | {"anyio", "idna"}, 560, 90),
     "schedule": Budget(BASE, 460, 75),
     "lake": Budget(BASE | {"duckdb", "numpy"}, 700, 400),
 }

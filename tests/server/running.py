@@ -125,7 +125,7 @@ def assert_problem(reply: httpx.Response, status: int) -> dict[str, Any]:
     assert reply.status_code == status, reply.text
     assert reply.headers["content-type"] == PROBLEM
     document: dict[str, Any] = json.loads(reply.content)
-    assert set(document) <= {"type", "title", "status", "detail", "errors"}
+    assert set(document) <= {"type", "title", "status", "detail", "errors", "failed_id"}
     assert {"type", "title", "status", "detail"} <= set(document)
     assert document["status"] == status
     assert document["title"]

@@ -11,7 +11,7 @@ from tallybrook.ports.aws.clients import client
 from tests.support.emulator import REGION, Emulator
 
 ASSETS = "cdk-hnb659fds-assets-{account}-{region}"
-PUSHING = ("sockets", "sequence", "recount")
+PUSHING = ("sockets", "sequence", "recount", "entities")
 """Functions that post to open WebSockets."""
 
 

@@ -53,6 +53,21 @@ def first(count: int, verdict: str, operation: str) -> Judge:
     return judge
 
 
+def every_second(count: int, verdict: Verdict, operation: str) -> Judge:
+    """So many calls of an operation get the verdict, the one after each of them passes: the SDK's
+    next try succeeds without waiting long."""
+    lock, seen = threading.Lock(), [0]
+
+    def judge(asked: str, _body: bytes) -> Verdict:
+        if asked != operation:
+            return None
+        with lock:
+            seen[0] += 1
+            return verdict if seen[0] % 2 and seen[0] < 2 * count else None
+
+    return judge
+
+
 @contextmanager
 def faulty_services(endpoint: str) -> Iterator[FaultyServices]:
     """A proxy to ``endpoint`` on a free loopback port that lets everything pass at first."""

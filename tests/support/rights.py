@@ -18,6 +18,7 @@ _TRANSACTED = {
     "ConditionCheck": "ConditionCheckItem",
     "Get": "GetItem",
 }
+_QUEUES = frozenset({"GetQueueUrl", "ChangeMessageVisibility"})
 _OBJECTS = {"GET": "GetObject", "HEAD": "GetObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
 
 
@@ -59,6 +60,14 @@ def rights_of(stack: str, operation: str, body: bytes) -> Iterator[Right]:
         yield _over_http(stack, verb, path)
         return
     request = json.loads(body)
+    if operation in _QUEUES:
+        url = request.get("QueueUrl") or request["QueueName"]
+        name = url.rpartition("/")[2].removeprefix(f"{stack}-")
+        yield f"sqs:{operation}", f"queue:{name}"
+        return
+    if operation == "PutEvents":
+        yield from {(f"events:{operation}", "bus:") for _ in request["Entries"]}
+        return
     if operation == "GetSecretValue":
         name = request["SecretId"].removeprefix(f"{stack}/")
         yield f"secretsmanager:{operation}", f"secret:{name}"

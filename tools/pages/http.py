@@ -39,7 +39,9 @@ def type_name(schema: dict[str, Any]) -> str:
     kinds = schema.get("type", "any")
     names = [str(kind) for kind in (kinds if isinstance(kinds, list) else [kinds])]
     if names == ["array"]:
-        return f"list of {type_name(schema.get('items', {}))}"
+        # A tuple says what each place holds, and that there are no others.
+        items = schema.get("items") or (schema.get("prefixItems") or [{}])[0]
+        return f"list of {type_name(items)}"
     return " or ".join(schema.get("format", kind) if kind == "string" else kind for kind in names)
 
 

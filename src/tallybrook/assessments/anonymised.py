@@ -24,6 +24,7 @@ from tallybrook.assessments.anonymising import (
     pseudonymise,
     read_identity,
 )
+from tallybrook.assessments.flow.places import OUT_PREFIX, RAW_PREFIX
 from tallybrook.errors import (
     ConflictError,
     InvalidError,
@@ -36,11 +37,9 @@ from tallybrook.ports.objects import Objects
 from tallybrook.ports.state import State
 from tallybrook.privacy.keys import PrivacyKeys
 from tallybrook.privacy.people import ensure_person, find_person
-from tallybrook.privacy.pseudonyms import Person
+from tallybrook.privacy.pseudonyms import Person, assessment_id
 from tallybrook.privacy.vocabulary import Vocabulary
 
-RAW_PREFIX = "raw/assessments/"
-OUT_PREFIX = "anonymised/assessments/"
 MAX_RAW_BYTES = 1 << 20
 
 
@@ -62,20 +61,35 @@ class Written(Struct, frozen=True):
     created: bool
 
 
-def anonymise_object(source: str, account_id: str, using: Anonymizer) -> Written:
+def anonymise_object(
+    source: str, account_id: str, using: Anonymizer, expected: str | None = None
+) -> Written:
     """Anonymise the one assessment of an object under ``raw/assessments/``.
 
-    Any other source is refused with ``InvalidError``, so that no output is ever an input. Raises
-    ``NotFoundError``, ``MalformedError``, ``TooLargeError`` (1 MiB), ``InvalidError`` for what will
-    fail again, and ``StorageError``; none of them quotes what it is about.
+    ``expected`` is the pseudonym that was made for the assessment when it was received: it gets
+    that one or none (``known_person``). Any other source is refused with ``InvalidError``, so
+    that no output is ever an input. Raises ``NotFoundError``, ``MalformedError``,
+    ``TooLargeError`` (1 MiB), ``InvalidError`` for what will fail again, and ``StorageError``;
+    none of them quotes what it is about.
     """
     if not source.startswith(RAW_PREFIX):
         raise InvalidError.of("/key", f"is not under {RAW_PREFIX}")
-    return anonymise_record(_decoded(_read(using.objects, source)), account_id, using)
+    raw = decoded(_read(using.objects, source))
+    if expected is None:
+        return anonymise_record(raw, account_id, using)
+    cleaned = clean(raw, using.vocabulary, using.find_inventory)
+    identity = read_identity(raw)
+    who = known_person(identity, expected, account_id, using)
+    return _put(using.objects, _written(cleaned, identity, who, account_id))
 
 
 def anonymise_record(raw: Mapping[str, Any], account_id: str, using: Anonymizer) -> Written:
-    """The same for an assessment that has been read: a row of a file, the body of a request.
+    """The same for an assessment that has been read: a row of a file, the body of a request."""
+    return _put(using.objects, prepare(raw, account_id, using))
+
+
+def prepare(raw: Mapping[str, Any], account_id: str, using: Anonymizer) -> Written:
+    """What would be written, and where; nothing is. The person has a secret when it returns.
 
     One that was anonymised under an older key stays what it is, so that a repetition after a
     rotation is none.
@@ -89,7 +103,24 @@ def anonymise_record(raw: Mapping[str, Any], account_id: str, using: Anonymizer)
             if using.objects.head(written.key) is not None:
                 return written
     who = ensure_person(using.state, using.keys.newest, account_id, identity.user)
-    return _put(using.objects, _written(cleaned, identity, who, account_id))
+    return _written(cleaned, identity, who, account_id)
+
+
+def known_person(identity: Identity, expected: str, account_id: str, using: Anonymizer) -> Person:
+    """Whose assessment has the pseudonym ``expected``.
+
+    Raises ``StorageError`` for a key that this process does not know, which may be a fresh one,
+    and ``NotFoundError`` where the person was forgotten since: what came before that is not
+    anonymised under another name after it.
+    """
+    kid = expected.partition("_")[0]
+    key = next((key for key in using.keys.keys if key.kid == kid), None)
+    if key is None:
+        raise StorageError("the key it was received under is not known here, or not yet")
+    who = find_person(using.state, key, account_id, identity.user)
+    if who is None or assessment_id(who, identity.assessment) != expected:
+        raise NotFoundError("its person was forgotten after it was received")
+    return who
 
 
 def output_key(account_id: str, assessment: AnonymisedAssessment) -> str:
@@ -135,11 +166,12 @@ def _read(objects: Objects, source: str) -> bytes:
     return body
 
 
-def _decoded(body: bytes) -> Mapping[str, Any]:
+def decoded(body: bytes) -> Mapping[str, Any]:
+    """The object that a raw assessment is. Raises ``MalformedError`` or ``InvalidError``."""
     try:
         found = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        raise MalformedError("the raw object is not JSON") from None
+        raise MalformedError("the assessment is not JSON") from None
     if not isinstance(found, dict):
         raise InvalidError("a raw assessment is a JSON object")
     return found

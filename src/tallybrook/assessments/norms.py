@@ -12,6 +12,8 @@ from tallybrook.assessments.inventories import Inventory, NormGroup
 _SEXES = {"m": "male", "male": "male", "man": "male", "f": "female", "female": "female"}
 _SEXES["woman"] = "female"
 
+NEEDED = "norms need demographics.gender (male or female) and demographics.age"
+
 
 class Standing(Struct, frozen=True):
     """A scale against its norm group: T has mean 50 and standard deviation 10."""
@@ -37,7 +39,7 @@ def normed(answers: Answers, demographics: Mapping[str, Any]) -> tuple[Normed | 
         return None, "the norms are for answers from 1 to 5"
     group = group_of(inventory, demographics)
     if group is None:
-        return None, "norms need demographics.gender (male or female) and demographics.age"
+        return None, NEEDED
     scales = {
         name: standing(raw, *group.scales[name])
         for name, raw in _raw_scores(answers)

@@ -82,8 +82,10 @@ def _halves(answers: Answers) -> tuple[list[float], list[float]]:
     keyed = {answer.item.id: answer.keyed for answer in answers.answers}
     first: list[float] = []
     second: list[float] = []
-    for facet in answers.inventory.facets:
-        ids = [item.id for item in answers.inventory.items if item.facet == facet]
+    by_facet: dict[str, list[str]] = {facet: [] for facet in answers.inventory.facets}
+    for item in answers.inventory.items:
+        by_facet[item.facet].append(item.id)
+    for ids in by_facet.values():
         halves = [[keyed[i] for i in ids[start::2] if i in keyed] for start in (0, 1)]
         if all(halves):
             first.append(sum(halves[0]) / len(halves[0]))

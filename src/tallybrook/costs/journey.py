@@ -13,6 +13,9 @@ and four counters (1, 5, 15 and 60 minutes) a series. Beside it: two reads befor
 pages one read a changed series and one of the connections. Lambda reads the stream for nothing.
 So with little traffic each event pays for a commit of its own, and with much they share it.
 
+Entities (``entrypoints.lambdas.entities``): the same stream is read a second time, a hundred rows a
+call, and each call looks for alerts that wait. What operations then write is not in it.
+
 The lake (``lake.consumer``, ``ports.lake.aws``): every five minutes, if there is anything new, one
 file an account and day, its rows in the catalog, and the reading of the log; an eighth of that for
 merging.
@@ -40,9 +43,12 @@ LOG_BYTES_A_CALL, ACCESS_LOG_BYTES, REPLY_BYTES, REPLY_BYTES_AN_EVENT = 400, 350
 
 REQUEST_CORE_MS, PUT_CORE_MS, WAIT_MS = 4.0, 0.8, 10.0
 COMMIT_CORE_MS, NUMBER_CORE_MS, COMMIT_WAIT_MS = 8.0, 0.15, 25.0
+READING_CORE_MS, READ_CORE_MS, READING_WAIT_MS = 2.0, 0.05, 5.0
 LAKE_CORE_MS = 0.006
-"""Processor time of a whole core: a request, an event stored, a commit, an event numbered, an
-event written to the lake; and waiting for the database."""
+"""Processor time of a whole core: a request, an event stored, a commit, an event numbered, a call
+for the entities, an event read for them, one written to the lake; and waiting for the database."""
+
+ENTITIES_BATCH = 100
 
 INIT_MS, KEPT_S, LIFE_S = 600.0, 600, 7_200
 """Starting, how long Lambda keeps what is not used, and what is used."""
@@ -71,11 +77,12 @@ def uses_of(load: Load, tier: Tier, arch: Arch, memory_mb: int | None = None) ->
     collect and number; without it the tier's."""
     collects = memory_mb or tier.memory_of("http")
     numbers = memory_mb or tier.memory_of("sequence")
-    calls = load.requests_per_day + commits_per_day(load)
+    calls = load.requests_per_day + commits_per_day(load) + second_readings_per_day(load)
     day = [
         *_collecting(load, arch, collects),
         *_storing(load),
         *_numbering(load, arch, numbers),
+        *_entities(load, arch, tier.memory_of("entities")),
         *_lake(load, arch),
         Use("Logs of functions", "cloudwatch.log_gb", calls * LOG_BYTES_A_CALL / GB),
         *(_traces(load) if tier.xray else []),
@@ -96,6 +103,12 @@ def commits_per_day(load: Load) -> float:
     line_bytes = load.event_bytes + 30
     most = max(1, min(WINDOW_EVENTS, CHUNK_LINES_BYTES // line_bytes))
     return max(windows, load.events_per_day / most)
+
+
+def second_readings_per_day(load: Load) -> float:
+    """How often the function of the entities is called: as the one that commits, but with fewer
+    rows at once."""
+    return max(commits_per_day(load), load.events_per_day / ENTITIES_BATCH)
 
 
 def events_a_commit(load: Load) -> float:
@@ -154,6 +167,19 @@ def _numbering(load: Load, arch: Arch, memory_mb: int) -> list[Use]:
         Use("Commits of the log", "dynamodb.write_unit", commits * writes_a_commit(load)),
         Use("Reads of a commit", "dynamodb.read_unit", commits * reads),
         *functions.uses("Numbering", commits, gb_s, arch),
+    ]
+
+
+def _entities(load: Load, arch: Arch, memory_mb: int) -> list[Use]:
+    calls = second_readings_per_day(load)
+    events = load.events_per_day / calls if calls else 0.0
+    each_ms = functions.duration_ms(
+        READING_CORE_MS + READ_CORE_MS * events, READING_WAIT_MS, memory_mb
+    )
+    gb_s = functions.gb_seconds(calls, each_ms, memory_mb, INIT_MS, _cold_starts(calls))
+    return [
+        *functions.uses("Reading for entities", calls, gb_s, arch),
+        Use("Looking for alerts", "dynamodb.read_unit", calls),
     ]
 
 

@@ -17,11 +17,14 @@ DAYS = HOURS / 24
 IDLE_POLLS = 5 * HOURS * 3600 / 20
 """Lambda keeps five long polls of 20 s open on a queue that is empty."""
 
-RUNS = {"lake": 12 * HOURS, "schedule": HOURS}
+RUNS = {"lake": 12 * HOURS, "entities": 12 * HOURS, "schedule": HOURS}
 """How often the schedules call their functions."""
 
 IDLE_RUN_S = 0.5
 """How long a scheduled function is taken to run when there is nothing to do."""
+
+DUE_READS = 9
+"""Of a look at what changes by time alone: eight partitions of due dates, the alerts that wait."""
 
 SHARD_METRICS = 7
 OWN_METRICS = 3
@@ -32,10 +35,10 @@ LAKE_MEMORY_MB = 512
 VITAL_ALARMS = 10
 """Without enhanced monitoring: as many as an account has free."""
 
-OTHER_ALARMS = 5
-"""Not of one function: two late streams, two queues, the API."""
+OTHER_ALARMS = 6
+"""Beside errors and throttles: three late streams, two queues, the API."""
 
-FUNCTIONS = 11
+FUNCTIONS = 12
 """Without the one that reads Kinesis."""
 
 
@@ -65,7 +68,7 @@ def standing_of(tier: Tier, arch: Arch) -> Standing:
         shards=int(tier.kinesis),
         watched_shards=int(tier.kinesis and everything),
         warm_mb=WARM_HTTP * tier.memory_of("http") if tier.provisioned else 0,
-        memory_mb={"lake": LAKE_MEMORY_MB, "schedule": tier.memory_of("schedule")},
+        memory_mb={name: tier.memory_of(name) for name in RUNS} | {"lake": LAKE_MEMORY_MB},
     )
 
 
@@ -86,4 +89,5 @@ def standing_uses(standing: Standing) -> list[Use]:
         Use("Scheduled runs", f"lambda.gb_s.{standing.arch}", busy),
         Use("Scheduled calls", "lambda.request", sum(RUNS.values())),
         Use("Schedules", "scheduler.call", sum(RUNS.values())),
+        Use("Looking for what is due", "dynamodb.read_unit", RUNS["entities"] * DUE_READS),
     ]

@@ -10,7 +10,10 @@ from tallybrook.entities.places import Entity
 from tallybrook.entities.ruling import Edge, operand
 from tallybrook.events.ids import content_id
 from tallybrook.events.instants import format_instant
-from tallybrook.ports.bus import Notice
+from tallybrook.ports.bus import SOURCE, Notice
+
+PUBLISHER = f"{SOURCE}.entities"
+"""Who alerts come from, on a bus that others publish on too."""
 
 
 class Alert(Struct, frozen=True):
@@ -26,12 +29,14 @@ class Alert(Struct, frozen=True):
     timestamp: str
 
 
-class Kept(Struct, frozen=True, array_like=True):
-    """An alert as it waits to be published."""
+class Kept(Struct, frozen=True, array_like=True, omit_defaults=True):
+    """An alert as it waits to be published. ``notice_id`` is that of the notice where it is not the
+    alert's: of one that is told again."""
 
     account_id: str
     at: int
     alert: Alert
+    notice_id: str = ""
 
 
 def alert_of(edge: Edge, rule: Rule, view: View, entity: Entity) -> Kept:
@@ -63,8 +68,8 @@ def notice_of(kept: Kept) -> Notice:
     alert = kept.alert
     data = {name: getattr(alert, name) for name in alert.__struct_fields__}
     return Notice(
-        notice_id=alert.alert_id, kind=alert.alert_type, account_id=kept.account_id, at=kept.at,
-        data=data,
+        notice_id=kept.notice_id or alert.alert_id, kind=alert.alert_type,
+        account_id=kept.account_id, at=kept.at, data=data,
     )  # fmt: skip
 
 

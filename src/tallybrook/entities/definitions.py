@@ -1,5 +1,6 @@
 """Which entities there are, what is measured of them, and when to alert: all of it data. Pure."""
 
+from functools import cached_property
 from string import Formatter
 from typing import Literal
 
@@ -70,7 +71,7 @@ class Metric(Struct, frozen=True, forbid_unknown_fields=True):
     default: Value | None = None
 
 
-class EntityType(Struct, frozen=True, forbid_unknown_fields=True):
+class EntityType(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """``id`` names the payload keys that together name an entity; ``reported`` the family whose
     newest fact is shown as it was reported; ``sort`` the metric a list is in the order of."""
 
@@ -80,6 +81,15 @@ class EntityType(Struct, frozen=True, forbid_unknown_fields=True):
     metrics: tuple[Metric, ...]
     reported: str = ""
     sort: str = ""
+
+    @cached_property
+    def answers(self) -> dict[str, tuple[Metric, int]]:
+        """Which metric, and which of its windows, answers under a name."""
+        return {
+            name: (metric, index)
+            for metric in self.metrics
+            for index, name in enumerate(outputs(metric))
+        }
 
 
 class Level(Struct, frozen=True, forbid_unknown_fields=True):

@@ -7,7 +7,7 @@ from msgspec import Raw
 
 from tallybrook.accounts.keys import DEFAULT_ACCOUNT
 from tallybrook.entities.reading_facts import FAILED_PREFIX, identity
-from tallybrook.errors import FieldError
+from tallybrook.errors import FieldError, TallybrookError
 from tallybrook.events.instants import format_instant
 from tallybrook.events.model import Event
 from tallybrook.ports.log import FailedRecord
@@ -37,6 +37,11 @@ def failed_reading(event: Event, faults: list[FieldError]) -> FailedRecord:
         first_at=event.ingested_at,
         last_at=event.ingested_at,
     )
+
+
+def faults_of(error: TallybrookError) -> list[FieldError]:
+    """What an error says is wrong with an event; never nothing."""
+    return [*error.errors] or [FieldError("", error.detail)]
 
 
 def failed_line(seq: int, line: bytes, detail: str, ingested_at: int) -> FailedRecord:

@@ -58,6 +58,11 @@ def alerts_partition(account_id: str) -> str:
     return f"entity.alerts#{account_id}"
 
 
+def alert_key(at_us: int, alert_id: str) -> str:
+    """Alerts lie newest first."""
+    return f"{newest_first(at_us)}#{alert_id}"
+
+
 def ordered(at_us: int) -> str:
     """Text that sorts as the instants do."""
     return f"{min(max(at_us, MIN_US), MAX_US) - MIN_US:018d}"

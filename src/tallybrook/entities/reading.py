@@ -65,31 +65,53 @@ class Page(Struct):
 
 def order_of(known: EntityType, sort: str | None, threshold: float | None) -> Order:
     """The order that was asked for (``-metric``: descending), or the type's own."""
-    wanted = sort or known.sort or next(iter(View(known, {}).metrics(0)), "")
+    wanted = sort or default_sort(known)
     name = wanted.removeprefix("-")
     if name not in View(known, {}).metrics(0):
         raise InvalidError.of("/sort", f"is no metric of {known.type}")
     return Order(name, wanted.startswith("-"), threshold)
 
 
-def require_known(catalog: Catalog, as_of: int, now_us: int) -> None:
-    """Raise ``InvalidError`` for an instant of which not every fact is known any more."""
+def default_sort(known: EntityType) -> str:
+    """The order of a list that nobody asked another of: the type's own, or its first metric."""
+    return known.sort or next(iter(View(known, {}).metrics(0)), "")
+
+
+def looks_back_days(catalog: Catalog) -> int:
+    """How long ago an instant may be of which every fact is known still."""
     longest = max(
         (days for e in catalog.definitions.entities for m in e.metrics for days in m.days),
         default=0,
     )
-    earliest = now_us - (catalog.definitions.remember_days - longest) * DAY_US
+    return catalog.definitions.remember_days - longest
+
+
+def require_known(catalog: Catalog, as_of: int, now_us: int) -> None:
+    """Raise ``InvalidError`` for an instant of which not every fact is known any more."""
+    earliest = now_us - looks_back_days(catalog) * DAY_US
     if as_of < earliest:
         raise InvalidError.of("/as_of", f"must not be before {format_instant(earliest)}")
 
 
 def one(state: State, catalog: Catalog, entity: Entity, as_of: int) -> ShownEntity:
     """One entity. Raises ``NotFoundError`` when nothing is known of it."""
+    held = state.get(entity.list, entity.entity_id)
+    summary = decode_summary(held.value) if held else None
+    if summary and summary.made_of == catalog.fingerprint and summary.covers(as_of):
+        return _shown(entity, as_of, summary.metrics, summary.reported)
+    return as_viewed(entity, view_of(state, catalog, entity), as_of)
+
+
+def view_of(state: State, catalog: Catalog, entity: Entity) -> View:
+    """An entity's facts. Raises ``NotFoundError`` when nothing is known of it."""
     known = catalog.entity(entity.entity_type)
     stored = stored_facts(state, entity)
     if not stored:
         raise NotFoundError(f"no {entity.entity_type} {entity.entity_id!r}")
-    view = View(known, facts_of(stored))
+    return View(known, facts_of(stored))
+
+
+def as_viewed(entity: Entity, view: View, as_of: int) -> ShownEntity:
     return _shown(entity, as_of, view.metrics(as_of), view.reported(as_of))
 
 
@@ -100,14 +122,14 @@ def page(
     """Up to ``limit`` entities in order, after one; nulls come last. ``total`` counts all that
     the threshold lets in."""
     known = catalog.entity(entity_type)
-    start = None if after is None else _key(after)
+    start = None if after is None else key_of(after)
     total, rest = 0, list[tuple[Key, Listed]]()
     for listed in _listed(state, catalog, known, account_id, as_of):
         value = listed.metrics.get(order.metric)
-        if not _let_in(value, order):
+        if not let_in(value, order):
             continue
         total += 1
-        key = _key(_place(listed.entity_id, value, order))
+        key = key_of(place_of(listed.entity_id, value, order))
         if start is None or key > start:
             rest.append((key, listed))
     chosen = heapq.nsmallest(limit + 1, rest, key=lambda item: item[0])
@@ -118,14 +140,14 @@ def page(
     if len(chosen) <= limit:
         return Page(shown, None, total)
     last = chosen[limit - 1][1]
-    return Page(shown, _place(last.entity_id, last.metrics.get(order.metric), order), total)
+    return Page(shown, place_of(last.entity_id, last.metrics.get(order.metric), order), total)
 
 
 def _listed(
     state: State, catalog: Catalog, known: EntityType, account_id: str, as_of: int
 ) -> Iterator[Listed]:
     """Every entity at an instant: as its summary has it while that holds, else of the facts."""
-    for item in _summaries(state, account_id, known.type):
+    for item in summaries(state, account_id, known.type):
         brief = decode_brief(item.value)
         if brief.made_of == catalog.fingerprint and brief.since <= as_of < brief.until:
             yield Listed(item.key, brief.metrics, item.value)
@@ -135,7 +157,8 @@ def _listed(
         yield Listed(item.key, view.metrics(as_of), view.reported(as_of))
 
 
-def _summaries(state: State, account_id: str, entity_type: str) -> Iterator[Stored]:
+def summaries(state: State, account_id: str, entity_type: str) -> Iterator[Stored]:
+    """The stored summaries of a type, in no order."""
     for shard in range(SHARDS):
         partition, after = list_partition(account_id, entity_type, shard), None
         while True:
@@ -160,7 +183,8 @@ def _shown(
     )
 
 
-def _let_in(value: Value | None, order: Order) -> bool:
+def let_in(value: Value | None, order: Order) -> bool:
+    """Whether the threshold lets a value in."""
     if order.threshold is None:
         return True
     if not isinstance(value, int | float):
@@ -168,7 +192,7 @@ def _let_in(value: Value | None, order: Order) -> bool:
     return value >= order.threshold if order.descending else value < order.threshold
 
 
-def _place(entity_id: str, value: Value | None, order: Order) -> Place:
+def place_of(entity_id: str, value: Value | None, order: Order) -> Place:
     """Numbers before texts before nothing; among equals by id."""
     if value is None:
         return Place(2, 0.0, entity_id)
@@ -177,6 +201,7 @@ def _place(entity_id: str, value: Value | None, order: Order) -> Place:
     return Place(0, -float(value) if order.descending else float(value), entity_id)
 
 
-def _key(place: Place) -> Key:
+def key_of(place: Place) -> Key:
+    """What lists are sorted by."""
     number, text = (0.0, place.value) if isinstance(place.value, str) else (place.value, "")
     return place.rank, number, text, place.entity_id

@@ -9,6 +9,7 @@ from tallybrook.entities.alerts import Alert, Kept
 from tallybrook.entities.catalog import Catalog
 from tallybrook.entities.measuring import View
 from tallybrook.entities.places import Entity, alerts_partition, newest_first
+from tallybrook.entities.raising import is_active
 from tallybrook.entities.ruling import episodes
 from tallybrook.entities.sending import decode_kept
 from tallybrook.entities.summary import decode_summary, facts_of, stored_facts
@@ -55,7 +56,7 @@ def _still_holds(state: State, catalog: Catalog, kept: Kept, as_of: int) -> bool
     alert = kept.alert
     rules = [r for r in catalog.rules.get(alert.entity_type, []) if r.name == alert.alert_type]
     if not rules:
-        return False
+        return is_active(state, kept, as_of)
     entity = Entity(kept.account_id, alert.entity_type, alert.entity_id)
     held = state.get(entity.list, entity.entity_id)
     summary = decode_summary(held.value) if held else None

@@ -2,6 +2,8 @@
 
 All of it is one conditional write. The summary's version is read before the facts: who writes
 last has therefore seen every fact whose own refresh came before, and nothing told is told again.
+Whoever took in events writes the summary even if it stays as it was: its version tells all others
+that there are facts they have not seen.
 """
 
 from collections.abc import Sequence
@@ -11,10 +13,8 @@ from msgspec import Struct
 
 from tallybrook.entities.alerts import Kept, alert_of
 from tallybrook.entities.catalog import Catalog
-from tallybrook.entities.definitions import EntityType
-from tallybrook.entities.facts import Fact
 from tallybrook.entities.measuring import View
-from tallybrook.entities.places import OUTBOX, Entity, alerts_partition, newest_first
+from tallybrook.entities.places import OUTBOX, Entity, alert_key, alerts_partition
 from tallybrook.entities.ruling import Edge, look_back_days, steps_of, untold
 from tallybrook.entities.storing import ATTEMPTS, pause
 from tallybrook.entities.summary import (
@@ -24,6 +24,7 @@ from tallybrook.entities.summary import (
     facts_of,
     stored_facts,
 )
+from tallybrook.entities.warm import Warm
 from tallybrook.errors import ConflictError, StorageError
 from tallybrook.events.instants import DAY_US, MAX_US
 from tallybrook.ports.state import ABSENT, MAX_CHANGES, Change, Delete, Put, State, Stored
@@ -43,74 +44,111 @@ class Touched(Struct, frozen=True):
 
 
 class Plan(Struct):
-    """What a refresh has to write, and whether more is left for another round."""
+    """What a refresh has to write, where in it the summary is (None: nowhere), and whether more
+    is left for another round."""
 
+    touched: Touched
     changes: list[Change]
-    more: bool
+    summary: int | None = None
+    more: bool = False
 
 
-def refresh_all(state: State, catalog: Catalog, touched: Sequence[Touched], now_us: int) -> None:
-    """Refresh entities, many in a write. Raises ``StorageError``: call it again with the same."""
-    waiting: list[Touched] = []
-    changes: list[Change] = []
+class Desk(Struct, frozen=True):
+    """What a refresh works with."""
+
+    state: State
+    catalog: Catalog
+    warm: Warm
+    now_us: int
+
+
+def refresh_all(
+    state: State, catalog: Catalog, touched: Sequence[Touched], now_us: int,
+    warm: Warm | None = None,
+) -> None:  # fmt: skip
+    """Refresh entities, many in a write. Raises ``StorageError``: call it again with the same.
+
+    ``warm`` has what is known of entities, and gets it.
+    """
+    desk = Desk(state, catalog, Warm() if warm is None else warm, now_us)
+    waiting: list[Plan] = []
     for one in touched:
-        plan = _plan(state, catalog, one, now_us)
-        twice = any(other.entity == one.entity for other in waiting)
-        if twice or len(changes) + len(plan.changes) > MAX_CHANGES:
-            _flush(state, catalog, waiting, changes, now_us)
-            waiting, changes = [], []
+        plan = _plan(desk, one)
+        twice = any(other.touched.entity == one.entity for other in waiting)
+        if twice or sum(len(p.changes) for p in waiting) + len(plan.changes) > MAX_CHANGES:
+            _flush(desk, waiting)
+            waiting = []
         if plan.more:
-            _refresh(state, catalog, one, now_us)
+            _refresh(desk, one)
         elif plan.changes:
-            waiting.append(one)
-            changes += plan.changes
-    _flush(state, catalog, waiting, changes, now_us)
+            waiting.append(plan)
+    _flush(desk, waiting)
 
 
-def _flush(
-    state: State, catalog: Catalog, waiting: list[Touched], changes: list[Change], now_us: int
-) -> None:
+def _flush(desk: Desk, plans: Sequence[Plan]) -> None:
     try:
-        if changes:
-            state.write(changes)
+        _write(desk, plans)
     except ConflictError:
-        for one in waiting:
-            _refresh(state, catalog, one, now_us)
+        for plan in plans:
+            _refresh(desk, plan.touched)
 
 
-def _refresh(state: State, catalog: Catalog, one: Touched, now_us: int) -> None:
+def _write(desk: Desk, plans: Sequence[Plan]) -> None:
+    """All of it at once."""
+    changes = [change for plan in plans for change in plan.changes]
+    versions = desk.state.write(changes) if changes else []
+    at = 0
+    for plan in plans:
+        if plan.summary is not None:
+            desk.warm.written(plan.touched.entity, versions[at + plan.summary])
+        at += len(plan.changes)
+
+
+def _refresh(desk: Desk, one: Touched) -> None:
     attempt = 0
     while attempt < ATTEMPTS:
-        plan = _plan(state, catalog, one, now_us)
+        plan = _plan(desk, one)
         try:
-            if plan.changes:
-                state.write(plan.changes)
+            _write(desk, [plan])
             if not plan.more:
                 return
         except ConflictError:
+            desk.warm.drop(one.entity)
             pause(attempt)
             attempt += 1
     raise StorageError(f"a summary: others were faster {ATTEMPTS} times")
 
 
-def _plan(state: State, catalog: Catalog, one: Touched, now_us: int) -> Plan:
-    entity = one.entity
-    held = state.get(entity.list, entity.entity_id)  # before the facts, see above
+def _plan(desk: Desk, one: Touched) -> Plan:
+    entity, catalog = one.entity, desk.catalog
+    held = desk.state.get(entity.list, entity.entity_id)  # before the facts, see above
     before = decode_summary(held.value) if held else None
-    stored = stored_facts(state, entity)
-    known = catalog.types.get(entity.entity_type)
-    if known is None or not stored:  # forgotten, or of definitions that are no more
-        return Plan(_leave(entity, held, before, one.due), False)
-    facts = facts_of(stored)
-    view = View(known, facts)
-    after, edges, more = _judge(catalog, view, before, one, now_us)
-    changes = _summary_changes(entity, held, before, after, facts, one.due)
+    view = _view(desk, entity, held)
+    if view is None:  # forgotten, or of definitions that are no more
+        return Plan(one, _leave(entity, held, before, one.due))
+    after, edges, more = _judge(catalog, view, before, one, desk.now_us)
+    plan = Plan(one, _due_changes(entity, before, after, one.due), more=more)
+    _add_summary(plan, held, after, view.lasts_until_s)
     for edge in edges:
-        rule = next(rule for rule in catalog.rules[known.type] if rule.name == edge.rule)
-        changes += _alert_changes(alert_of(edge, rule, view, entity), now_us)
-    horizon = now_us - catalog.definitions.remember_days * DAY_US
-    old = _superseded(known, facts, horizon)[:_PRUNED_A_WRITE]
-    return Plan([*changes, *(Delete(entity.facts, key, stored[key].version) for key in old)], more)
+        rule = next(rule for rule in catalog.rules[entity.entity_type] if rule.name == edge.rule)
+        plan.changes += _alert_changes(alert_of(edge, rule, view, entity), desk.now_us)
+    horizon = desk.now_us - catalog.definitions.remember_days * DAY_US
+    for key in view.superseded(horizon)[:_PRUNED_A_WRITE]:
+        plan.changes.append(Delete(entity.facts, key))
+        view.forget(key)
+    return plan
+
+
+def _view(desk: Desk, entity: Entity, held: Stored | None) -> View | None:
+    """An entity's facts, at hand or read; None when there are none."""
+    known = desk.catalog.types.get(entity.entity_type)
+    version = ABSENT if held is None else held.version
+    days = desk.catalog.definitions.remember_days
+    view = desk.warm.find(entity, version, desk.now_us, days)
+    if view is None and known is not None:
+        view = View(known, facts_of(stored_facts(desk.state, entity)))
+        desk.warm.keep(entity, version, desk.now_us, view)
+    return view if view and view.size else None
 
 
 def _judge(
@@ -119,27 +157,28 @@ def _judge(
     """The summary as it has to be, the edges that it tells first, and whether there are more."""
     same = before is not None and before.made_of == catalog.fingerprint
     told = list(before.told) if before else []
+    held = before.holds if before and same else {}
     unchanged = min(one.since, before.since) if before and same else -MAX_US
     fresh: list[Edge] = []
     holds: dict[str, int] = {}
     kept: list[Edge] = []
-    for rule in catalog.rules[view.entity.type]:
+    rules = catalog.rules[view.entity.type]
+    for rule in rules:
         days = catalog.definitions.remember_days - look_back_days(rule, view)
         earliest = now_us - days * DAY_US
         mine = [edge for edge in told if edge.rule == rule.name]
-        found, since = untold(rule, view, mine, unchanged, earliest, now_us)
+        found, since = untold(rule, view, mine, unchanged, earliest, now_us, held.get(rule.name))
         fresh += found
         kept += _remembered(mine, earliest)
         if since is not None:
             holds[rule.name] = since
     fresh.sort(key=lambda edge: edge.at)
     edges, more = fresh[:_ALERTS_A_WRITE], len(fresh) > _ALERTS_A_WRITE
-    rules = catalog.rules[view.entity.type]
     low, high = view.span(now_us, [one for rule in rules for one in steps_of(rule, view)])
     told = sorted([*kept, *edges], key=lambda edge: (edge.rule, edge.at))
-    summary = Summary(
-        low, high, catalog.fingerprint, view.metrics(now_us), view.reported(now_us), told, holds
-    )
+    # A summary that has not told all of its edges is made of nothing: all is looked at again.
+    made_of = "" if more else catalog.fingerprint
+    summary = Summary(low, high, made_of, view.metrics(now_us), view.reported(now_us), told, holds)
     return summary, edges, more
 
 
@@ -150,24 +189,27 @@ def _remembered(told: list[Edge], earliest: int) -> list[Edge]:
     return [*sorted(older, key=lambda edge: edge.at)[-1:], *recent]
 
 
-def _summary_changes(
-    entity: Entity, held: Stored | None, before: Summary | None, after: Summary,
-    facts: dict[str, Fact], due: str | None,
-) -> list[Change]:  # fmt: skip
-    new_due = entity.due_key(after.until) if after.until < MAX_US else None
-    changes: list[Change] = [
-        Delete(entity.due, key) for key in _old_dues(entity, before, due) if key != new_due
-    ]
-    value = encode_summary(after)
-    expires = 0 if any(not f.until_s for f in facts.values()) else max(
-        f.until_s for f in facts.values()
-    )  # fmt: skip
-    if held is None or held.value != value or held.expires_at_s != (expires or None):
-        version = ABSENT if held is None else held.version
-        changes.append(Put(entity.list, entity.entity_id, value, version, expires or None))
-        if new_due is not None:
-            changes.append(Put(entity.due, new_due, msgspec.msgpack.encode(entity)))
+def _due_changes(
+    entity: Entity, before: Summary | None, after: Summary, due: str | None
+) -> list[Change]:
+    """The due date of the summary, in the place of those before it."""
+    new = entity.due_key(after.until) if after.until < MAX_US else None
+    old = _old_dues(entity, before, due)
+    changes: list[Change] = [Delete(entity.due, key) for key in sorted(old) if key != new]
+    if new is not None and new not in old:
+        changes.append(Put(entity.due, new, msgspec.msgpack.encode(entity)))
     return changes
+
+
+def _add_summary(plan: Plan, held: Stored | None, after: Summary, until_s: int) -> None:
+    """The summary, unless time alone passed and it is as it was."""
+    entity, value = plan.touched.entity, encode_summary(after)
+    same = held is not None and (held.value, held.expires_at_s) == (value, until_s or None)
+    if same and plan.touched.since >= MAX_US:
+        return
+    version = ABSENT if held is None else held.version
+    plan.summary = len(plan.changes)
+    plan.changes.append(Put(entity.list, entity.entity_id, value, version, until_s or None))
 
 
 def _old_dues(entity: Entity, before: Summary | None, due: str | None) -> set[str]:
@@ -187,21 +229,9 @@ def _leave(
 def _alert_changes(kept: Kept, now_us: int) -> list[Change]:
     """Where alerts are listed, and where they wait for the bus."""
     value = msgspec.msgpack.encode(kept)
-    key = f"{newest_first(kept.at)}#{kept.alert.alert_id}"
+    key = alert_key(kept.at, kept.alert.alert_id)
     expires_at_s = now_us // 1_000_000 + ALERTS_KEPT_S
     return [
         Put(alerts_partition(kept.account_id), key, value, None, expires_at_s),
         Put(OUTBOX, kept.alert.alert_id, value),
     ]
-
-
-def _superseded(known: EntityType, facts: dict[str, Fact], horizon: int) -> list[str]:
-    """The keys of facts that never expire by themselves and are old, but for the newest."""
-    found: list[str] = []
-    for family in known.facts:
-        if family.keep == "newest":
-            mine = (
-                (fact.at, key) for key, fact in facts.items() if key.startswith(family.name + "#")
-            )
-            found += [key for _, key in sorted(one for one in mine if one[0] <= horizon)[:-1]]
-    return found

@@ -13,7 +13,8 @@ from typing import Any
 from msgspec import Struct
 
 from tallybrook.entities.definitions import SEVERITIES, Rule, Severity, Value
-from tallybrook.entities.measuring import Steps, View
+from tallybrook.entities.measuring import View
+from tallybrook.entities.steps import Steps
 from tallybrook.events.instants import DAY_US
 
 _OPS: dict[str, Callable[[Any, Any], Any]] = {
@@ -132,30 +133,51 @@ def episodes(rule: Rule, view: View, start: int, now: int) -> list[Episode]:
 
 
 def untold(
-    rule: Rule, view: View, told: Sequence[Edge], since: int, earliest: int, now: int
-) -> tuple[list[Edge], int | None]:
+    rule: Rule, view: View, told: Sequence[Edge], since: int, earliest: int, now: int,
+    held: int | None = None,
+) -> tuple[list[Edge], int | None]:  # fmt: skip
     """The edges up to ``now`` that nobody was told of, and since when the rule holds (None: not).
 
     ``told``: what was told of this rule before; ``since``: what came before it is as it was when
-    that was told. Nothing is known of before ``earliest``, as facts were forgotten.
+    that was told. ``held``: since when the rule held without a break then, up to ``since`` at
+    least where that is later. Nothing is known of before ``earliest``, as facts were forgotten.
     """
     start = max(since - 1, earliest)
+    if held is not None and held < since and level(rule, view, start):
+        return _going_on(rule, view, told, held, start, now)
     before = sorted({edge.at for edge in told if edge.at <= start}, reverse=True)
     while before and start > earliest and level(rule, view, start):
         start = max(before.pop(0) - 1, earliest)
     found = episodes(rule, view, start, now)
+    cut = bool(found) and start == earliest and level(rule, view, start) > 0
     fresh: list[Edge] = []
     for episode in found:
-        cut = episode is found[0] and level(rule, view, start) > 0
+        forgotten = cut and episode is found[0]
         known = {
             edge.severity
             for edge in told
-            if episode.holds(edge.at) or (cut and edge.at <= start == earliest)
+            if episode.holds(edge.at) or (forgotten and edge.at <= start)
         }
         fresh += [edge for edge in episode.edges if edge.severity not in known]
     if not found or found[-1].end is not None:
         return fresh, None
     # Of an episode that began before anything is known of, what was told of it knows more.
-    cut = len(found) == 1 and start == earliest and level(rule, view, start) > 0
-    older = [edge.at for edge in told if edge.at <= start] if cut else []
+    older = [edge.at for edge in told if edge.at <= start] if cut and len(found) == 1 else []
     return fresh, min([found[-1].start, *older])
+
+
+def _going_on(
+    rule: Rule, view: View, told: Sequence[Edge], held: int, start: int, now: int
+) -> tuple[list[Edge], int | None]:
+    """``untold`` of a rule that has held from ``held`` to ``start``: its past need not be looked
+    at again, however long it is."""
+    found = episodes(rule, view, start, now)
+    first = found[0]
+    first.start = held
+    reached = max((rank(e.severity) for e in told if held <= e.at <= start), default=0)
+    first.edges = [edge for edge in first.edges if rank(edge.severity) > reached]
+    fresh: list[Edge] = []
+    for episode in found:
+        known = {edge.severity for edge in told if episode.holds(edge.at)}
+        fresh += [edge for edge in episode.edges if edge.severity not in known]
+    return fresh, None if found[-1].end is not None else found[-1].start

@@ -2,7 +2,9 @@
 
 import random
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
 
 from tallybrook.entities.facts import Fact, decode, encode, merge, merge_all
 from tallybrook.entities.places import Entity
@@ -10,66 +12,77 @@ from tallybrook.entities.reading_facts import Seen
 from tallybrook.errors import ConflictError, StorageError
 from tallybrook.ports.state import ABSENT, MAX_CHANGES, Put, State
 
-Named = tuple[str, str, Fact]
-"""Partition, key, fact."""
+
+class Change(Struct, frozen=True):
+    """What became of a fact of an entity: as it was before (None: not known), and as it is."""
+
+    entity: Entity
+    key: str
+    before: Fact | None
+    after: Fact
+
+
+Named = tuple[Entity, str, Fact]
 
 ATTEMPTS = 12
 _FIRST_S, _MOST_S = 0.005, 0.5
 
 
-def store_facts(state: State, seen: Sequence[Seen], now_us: int) -> None:
+def store_facts(state: State, seen: Sequence[Seen], now_us: int) -> list[Change]:
     """Merge facts into what is known; durable when it returns, in any order and however often.
+    One change a fact, also where all of it was known.
 
     What is forgotten by now is left out. Raises ``StorageError``: some may be stored by then, and
     all can be sent again.
     """
     named = _merged(seen, now_us)
+    changes: list[Change] = []
     for at in range(0, len(named), MAX_CHANGES):
         group = named[at : at + MAX_CHANGES]
         try:
-            _write(state, group)
+            changes += _write(state, group)
         except ConflictError:
             for one in group:
-                _write_alone(state, one)
+                changes += _write_alone(state, one)
+    return changes
 
 
 def _merged(seen: Sequence[Seen], now_us: int) -> list[Named]:
     """One fact a key; those of an entity stand together."""
-    by_entity: dict[str, list[tuple[str, Fact]]] = {}
+    by_entity: dict[Entity, list[tuple[str, Fact]]] = {}
     for one in seen:
         if one.fact.until_s and one.fact.until_s * 1_000_000 <= now_us:
             continue
-        place = Entity(one.account_id, one.entity_type, one.entity_id).facts
-        by_entity.setdefault(place, []).append((one.key, one.fact))
+        entity = Entity(one.account_id, one.entity_type, one.entity_id)
+        by_entity.setdefault(entity, []).append((one.key, one.fact))
     return [
-        (partition, key, fact)
-        for partition, facts in by_entity.items()
+        (entity, key, fact)
+        for entity, facts in by_entity.items()
         for key, fact in merge_all(facts).items()
     ]
 
 
-def _write(state: State, facts: Iterable[Named]) -> None:
-    changes = [change for one in facts for change in _change(state, one)]
-    if changes:
-        state.write(changes)
+def _write(state: State, facts: Iterable[Named]) -> list[Change]:
+    changes: list[Change] = []
+    puts: list[Put] = []
+    for entity, key, fact in facts:
+        found = state.get(entity.facts, key)
+        before = None if found is None else decode(found.value)
+        after = fact if before is None else merge(before, fact)
+        changes.append(Change(entity, key, before, after))
+        value = encode(after)
+        if found is None or value != found.value:
+            version = ABSENT if found is None else found.version
+            puts.append(Put(entity.facts, key, value, version, after.until_s or None))
+    if puts:
+        state.write(puts)
+    return changes
 
 
-def _change(state: State, named: Named) -> Iterator[Put]:
-    """What has to be put for a fact to be known, if anything."""
-    partition, key, fact = named
-    found = state.get(partition, key)
-    merged = fact if found is None else merge(decode(found.value), fact)
-    value = encode(merged)
-    if found is None or value != found.value:
-        version = ABSENT if found is None else found.version
-        yield Put(partition, key, value, version, merged.until_s or None)
-
-
-def _write_alone(state: State, named: Named) -> None:
+def _write_alone(state: State, named: Named) -> list[Change]:
     for attempt in range(ATTEMPTS):
         try:
-            _write(state, [named])
-            return
+            return _write(state, [named])
         except ConflictError:
             pause(attempt)
     raise StorageError(f"a fact: others were faster {ATTEMPTS} times")

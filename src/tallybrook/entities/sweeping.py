@@ -7,6 +7,7 @@ import msgspec
 from tallybrook.entities.catalog import Catalog
 from tallybrook.entities.places import SHARDS, Entity, due_partition, ordered
 from tallybrook.entities.refreshing import Touched, refresh_all
+from tallybrook.entities.warm import Warm
 from tallybrook.events.instants import MAX_US
 from tallybrook.ports.state import State
 
@@ -15,14 +16,16 @@ _decoder = msgspec.msgpack.Decoder(Entity)
 
 
 def sweep(
-    state: State, catalog: Catalog, now_us: int, has_time: Callable[[], bool] = lambda: True
-) -> int:
+    state: State, catalog: Catalog, now_us: int, has_time: Callable[[], bool] = lambda: True,
+    warm: Warm | None = None,
+) -> int:  # fmt: skip
     """Refresh every entity that something of has changed by time alone, while there is time; how
     many. Reads do not need it: it is for alerts, and so that lists are quick."""
-    swept = 0
+    swept, warm = 0, Warm() if warm is None else warm
     for shard in range(SHARDS):
         while has_time() and (due := _due(state, shard, now_us)):
-            refresh_all(state, catalog, due, now_us)
+            with warm.sure():
+                refresh_all(state, catalog, due, now_us, warm)
             swept += len(due)
     return swept
 

@@ -5,23 +5,23 @@ HMAC-SHA-256 of ``<t>.<body>`` under the secret: a receiver compares it in const
 ``t`` that is too old, and knows an alert that comes twice by ``Tallybrook-Alert-Id``.
 """
 
-import hashlib
-import hmac
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import httpx
 import msgspec
 
+from tallybrook.entities.again import SOURCE
 from tallybrook.errors import RetryableError, UsageError
 from tallybrook.ports.bus import Notice
 from tallybrook.ports.clock import Clock, system_clock
 from tallybrook.ports.log import FailedRecord
+from tallybrook.ports.signing import HEADER, MIN_SECRET, signature
 
 SUBSCRIBER = "alert-webhook"
 MAX_TRIES = 10
 TIMEOUT_S = 10.0
-MIN_SECRET = 16
+LONGEST_PAUSE_S = 900
 
 
 def require_target(url: str, secret: str) -> None:
@@ -35,10 +35,9 @@ def require_target(url: str, secret: str) -> None:
         )
 
 
-def signature(secret: str, at_s: int, body: bytes) -> str:
-    """The signature's header for a body that is sent at an epoch second."""
-    digest = hmac.new(secret.encode(), f"{at_s}.".encode() + body, hashlib.sha256).hexdigest()
-    return f"t={at_s},v1={digest}"
+def pause_s(tries: int) -> int:
+    """How long to wait after so many tries: a second at first, then twice as long each time."""
+    return min(LONGEST_PAUSE_S, 1 << min(tries - 1, 20))
 
 
 class Webhook:
@@ -54,8 +53,8 @@ class Webhook:
         body = msgspec.json.encode(notice.data)
         headers = {
             "Content-Type": "application/json",
-            "Tallybrook-Alert-Id": notice.notice_id,
-            "Tallybrook-Signature": signature(self._secret, self._clock() // 1_000_000, body),
+            "Tallybrook-Alert-Id": str(notice.data.get("alert_id", notice.notice_id)),
+            HEADER: signature(self._secret, self._clock() // 1_000_000, body),
         }
         try:
             answer = self._client.post(self._url, content=body, headers=headers)
@@ -79,7 +78,7 @@ def given_up(
             FailedRecord(
                 failed_id=f"webhook-{notice.notice_id}",
                 account_id=notice.account_id,
-                source="alerts/webhook",
+                source=SOURCE,
                 reason="not_delivered",
                 detail=f"{why} (after {tries} tries)",
                 body=msgspec.json.encode(notice.data).decode(),

@@ -12,6 +12,7 @@ from tallybrook.errors import ConflictError
 from tallybrook.events.checks import require_json
 from tallybrook.events.model import Event
 from tallybrook.events.operations import is_operation, read_operation
+from tallybrook.events.pinpoint import read_one
 from tallybrook.events.reading import absent, fields_of, read_event
 from tallybrook.failed.keeping import original_bytes
 from tallybrook.ports.log import FailedRecord, RecordChange, Write
@@ -19,6 +20,9 @@ from tallybrook.records.reading import RecordReader
 
 _MIXED = frozenset({"bus", "kinesis", "s3", "sqs"})
 """Sources whose records are events or envelopes, told apart by what they hold."""
+
+PINPOINT = "pinpoint"
+"""What comes before the app in the source of what was posted in Pinpoint's form."""
 
 
 class Replay(Struct):
@@ -57,7 +61,10 @@ def _event(record: FailedRecord, body: bytes, now_us: int, keep_ip: bool) -> Eve
         event = read_operation(body, record.account_id, now_us)
         event.event_id = record.failed_id  # the log knows the event that failed by its own already
         return event
-    mixed = record.source.partition(":")[0] in _MIXED and is_operation(fields_of(body))
+    door, _, app = record.source.partition(":")
+    if door == PINPOINT:
+        return read_one(body, app, record.account_id, now_us)  # named by what it is
+    mixed = door in _MIXED and is_operation(fields_of(body))
     if record.source == "ingest" or mixed:
         return read_operation(body, record.account_id, now_us)  # what it tells is its identity
     event = read_event(body, record.account_id, now_us, keep_ip=keep_ip)

@@ -11,8 +11,8 @@ from tallybrook.events.instants import format_instant
 from tallybrook.ports.counters import Counters
 from tallybrook.ports.log import Commit, CounterKey, Kind
 
-LiveTopic = Literal["metrics", "failed"]
-TOPICS: tuple[LiveTopic, ...] = ("metrics", "failed")
+LiveTopic = Literal["metrics", "failed", "entities", "alerts"]
+TOPICS: tuple[LiveTopic, ...] = ("metrics", "failed", "entities", "alerts")
 SHOWN_S = 2 * 3600
 """Deltas are of buckets this young; older ones are read, not watched."""
 

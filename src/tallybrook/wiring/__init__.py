@@ -18,6 +18,9 @@ from tallybrook.wiring.aws import (
     ensure_admin_key,
     function_mb,
     open_account,
+    open_alert_bus,
+    open_alert_queue,
+    open_alert_webhook,
     open_aws,
     open_aws_keys,
     open_aws_sql,
@@ -29,6 +32,7 @@ from tallybrook.wiring.aws import (
     open_sequencer,
     open_sockets,
     open_telemetry,
+    read_new_events,
 )
 from tallybrook.wiring.local import (
     log_path,
@@ -42,6 +46,7 @@ from tallybrook.wiring.local import (
 )
 from tallybrook.wiring.parts import (
     EFFECTS,
+    Agreement,
     Consumers,
     Entities,
     Positions,
@@ -53,11 +58,14 @@ from tallybrook.wiring.parts import (
 )
 
 if TYPE_CHECKING:
+    from tallybrook.ports.failed.aws import DynamoFailedRecords
+    from tallybrook.ports.failed.local import SqliteFailedRecords
     from tallybrook.ports.state.aws import DynamoState
     from tallybrook.ports.state.local import SqliteState
 
 __all__ = [
     "EFFECTS",
+    "Agreement",
     "Consumers",
     "Entities",
     "Positions",
@@ -69,11 +77,15 @@ __all__ = [
     "function_mb",
     "log_path",
     "open_account",
+    "open_alert_bus",
+    "open_alert_queue",
+    "open_alert_webhook",
     "open_aws_sql",
     "open_consumers",
     "open_counters",
     "open_entities",
     "open_entity_consumer",
+    "open_failed",
     "open_intake_queue",
     "open_keys",
     "open_lake_writer",
@@ -87,6 +99,7 @@ __all__ = [
     "open_sql",
     "open_state",
     "open_telemetry",
+    "read_new_events",
 ]
 
 
@@ -107,6 +120,17 @@ def open_state(settings: Settings, clock: Clock = system_clock) -> "SqliteState 
     if settings.backend == "aws":
         return open_aws_state(settings, clock)
     return open_local_state(settings, clock)
+
+
+def open_failed(settings: Settings) -> "SqliteFailedRecords | DynamoFailedRecords":
+    """The failed records of a stack, or of a data directory whose log exists."""
+    if settings.backend == "aws":
+        from tallybrook.ports.failed.aws import DynamoFailedRecords
+
+        return DynamoFailedRecords(settings.stack)
+    from tallybrook.ports.failed.local import SqliteFailedRecords
+
+    return SqliteFailedRecords(log_path(settings.data_path))
 
 
 def check_entities(settings: Settings) -> None:

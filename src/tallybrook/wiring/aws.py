@@ -2,26 +2,30 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
 from tallybrook.accounts.keys import KeyRing
 from tallybrook.errors import StorageError
+from tallybrook.events.model import Event
 from tallybrook.ports.clock import Clock, system_clock
 from tallybrook.ports.log import Commit, FailedRecord
 from tallybrook.ports.log.consumer import Consumer
 from tallybrook.ports.sql import SqlEngine
 from tallybrook.records.reading import RecordReader
 from tallybrook.settings import Settings
-from tallybrook.wiring.parts import EFFECTS, Product, Stores, open_entities, record_types
+from tallybrook.wiring.parts import EFFECTS, Agreement, Product, Stores, open_entities, record_types
 
 if TYPE_CHECKING:
+    from tallybrook.assessments.flow.receiving import Desk
+    from tallybrook.entities.webhook import Webhook
     from tallybrook.ports.account import Account
+    from tallybrook.ports.bus import Bus
     from tallybrook.ports.metrics import MetricSink
     from tallybrook.ports.queue import Queue
     from tallybrook.ports.records import RecordShelf, RecordSource
@@ -55,9 +59,23 @@ def open_aws(settings: Settings, clock: Clock, *, sql: bool) -> Product:
         RecordReader(types),
         close,
         cache(lambda: open_entities(settings, open_aws_state(settings, clock))),
+        cache(partial(_agreement, settings, clock)),
+        cache(partial(_desk, settings, clock)),
     )
     engine = open_aws_sql(settings) if sql else None
     return Product(log, stores, engine, False, partial(_aws_positions, settings))
+
+
+def _agreement(settings: Settings, clock: Clock) -> Agreement:
+    from tallybrook.wiring.agreement import aws_agreement
+
+    return aws_agreement(settings, open_aws_state(settings, clock))
+
+
+def _desk(settings: Settings, clock: Clock) -> "Desk":
+    from tallybrook.wiring.assessments import aws_desk
+
+    return aws_desk(settings, open_aws_state(settings, clock), clock)
 
 
 def open_aws_keys(settings: Settings, clock: Clock) -> KeyRing:
@@ -119,6 +137,44 @@ def open_sequencer(
     from tallybrook.ports.log.aws.sequencer import Sequencer
 
     return Sequencer(settings.stack, EFFECTS, keep_failed=keep_failed).apply
+
+
+def read_new_events(
+    records: Iterable[Mapping[str, Any]], now_us: int
+) -> tuple[list[Event], list[FailedRecord]]:
+    """The new events that the events table's stream tells of, not numbered yet, and what is none:
+    the failed records that the sequencer keeps of it too, by the same ids."""
+    from tallybrook.ports.log.aws.stream import arrivals
+
+    found, failed = arrivals(records, now_us)
+    return [arrival.event for arrival in found], failed
+
+
+def open_alert_bus(settings: Settings) -> "Bus":
+    """The stack's bus, where alerts are told under the name of who tells them."""
+    from tallybrook.entities.alerts import PUBLISHER
+    from tallybrook.ports.bus.aws import EventBridgeBus
+
+    return EventBridgeBus(settings.stack, source=PUBLISHER)
+
+
+def open_alert_webhook(settings: Settings, clock: Clock) -> "Webhook":
+    """The webhook of the settings, signing with the stack's secret. Raises ``StorageError`` while
+    that is not there."""
+    from tallybrook.entities.webhook import Webhook
+    from tallybrook.ports.secrets.aws import ManagedSecrets
+
+    secret = ManagedSecrets(settings.stack).get("alert-webhook")
+    if secret is None:
+        raise StorageError("the stack's secret alert-webhook is not there yet")
+    return Webhook(settings.alert_webhook, secret, clock)
+
+
+def open_alert_queue(settings: Settings) -> "Queue":
+    """The queue of alerts that the webhook has to get."""
+    from tallybrook.ports.queue.aws import SqsQueue
+
+    return SqsQueue(f"{settings.stack}-alerts")
 
 
 def open_sockets(settings: Settings) -> "Sockets":

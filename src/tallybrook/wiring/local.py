@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 
 from tallybrook.accounts.keys import KeyRing
 from tallybrook.ports.clock import Clock, system_clock
-from tallybrook.ports.log import FailedRecord
+from tallybrook.ports.log import FailedRecord, LogReader
 from tallybrook.ports.log.consumer import Consumer
 from tallybrook.ports.sql import Limits, SqlEngine
 from tallybrook.records.reading import RecordReader
 from tallybrook.settings import Settings
 from tallybrook.wiring.parts import (
     EFFECTS,
+    Agreement,
     Consumers,
+    Entities,
     Product,
     Shelves,
     Stores,
@@ -24,16 +26,24 @@ from tallybrook.wiring.parts import (
 )
 
 if TYPE_CHECKING:
+    from tallybrook.ports.bus.local import LocalBus
     from tallybrook.ports.log.local import SqliteLog
+    from tallybrook.ports.queue.local import SqliteQueue
     from tallybrook.ports.state.local import SqliteState
 
 
 def open_local(settings: Settings, clock: Clock, *, sql: bool) -> Product:
     """The product behind the server, over the data directory."""
+    from tallybrook.ports.bus.local import LocalBus
+    from tallybrook.wiring.agreement import outside_queue
+
     log = open_log(settings, clock)
-    stores = _open_stores(settings, log, clock)
+    bus = LocalBus(settings.data_path / "bus.db", clock=clock)
+    outside = outside_queue(settings, clock)
+    stores = _open_stores(settings, log, clock, bus, outside)
     shelves = _open_shelves(settings, stores, clock)
-    return Product(log, stores, open_sql(settings) if sql else None, True, None, shelves)
+    engine = open_sql(settings) if sql else None
+    return Product(log, stores, engine, True, None, shelves, bus, outside)
 
 
 def log_path(data: Path) -> Path:
@@ -67,11 +77,15 @@ def open_local_state(settings: Settings, clock: Clock) -> "SqliteState":
     return SqliteState(settings.data_path / "state.db", clock)
 
 
-def _open_stores(settings: Settings, log: "SqliteLog", clock: Clock) -> Stores:
+def _open_stores(
+    settings: Settings, log: "SqliteLog", clock: Clock, bus: "LocalBus", outside: "SqliteQueue"
+) -> Stores:
     from tallybrook.ports.counters.local import SqliteCounters
     from tallybrook.ports.failed.local import SqliteFailedRecords
     from tallybrook.ports.log.local import SqliteLogReader
     from tallybrook.ports.log.local.events import SqliteEvents
+    from tallybrook.wiring.agreement import agreement_queue
+    from tallybrook.wiring.assessments import assessment_queue, local_desk
 
     path = log_path(settings.data_path)
     reader, counters, failed = (
@@ -81,13 +95,19 @@ def _open_stores(settings: Settings, log: "SqliteLog", clock: Clock) -> Stores:
     )
     events, state = SqliteEvents(path, log.find), open_local_state(settings, clock)
 
+    queue, waiting = agreement_queue(settings, clock), assessment_queue(settings, clock)
+
     def close() -> None:
-        for store in (reader, counters, failed, events, state):
+        for store in (reader, counters, failed, events, state, bus, queue, waiting, outside):
             store.close()
 
     keys, records = open_local_keys(settings, clock), RecordReader(record_types(settings))
-    entities = cache(partial(open_entities, settings, state))
-    return Stores(reader, counters, failed, events, keys, records, close, entities)
+    entities = cache(partial(_open_entities, settings, state))
+    return Stores(
+        reader, counters, failed, events, keys, records, close, entities,
+        lambda: Agreement(queue, state),
+        cache(partial(local_desk, settings, waiting, state, clock)),
+    )  # fmt: skip
 
 
 def _open_shelves(settings: Settings, stores: Stores, clock: Clock) -> Shelves:
@@ -102,6 +122,14 @@ def _open_shelves(settings: Settings, stores: Stores, clock: Clock) -> Shelves:
         metrics.close()
 
     return Shelves(records, metrics, close)
+
+
+def _open_entities(settings: Settings, state: "SqliteState") -> Entities:
+    from tallybrook.entities.roster import Rosters
+
+    opened = open_entities(settings, state)
+    opened.rosters = Rosters(state, opened.catalog)
+    return opened
 
 
 def open_sql(settings: Settings) -> SqlEngine:
@@ -121,6 +149,7 @@ def open_entity_consumer(
 ) -> Iterator[Consumer]:
     """The consumer that keeps the entities of a data directory, and beside it the deliveries of
     their alerts, for as long as the block lasts."""
+    from tallybrook.assessments.dual_ai.watching import ALERT_TYPE as DRIFT
     from tallybrook.entities import webhook
     from tallybrook.entities.consumer import EntityConsumer
     from tallybrook.entities.delivering import delivering
@@ -135,13 +164,30 @@ def open_entity_consumer(
             opened.enter_context(closing(target))
             bus.subscribe(
                 webhook.SUBSCRIBER, target.send, webhook.given_up(keep_failed, clock),
-                kinds=[rule.name for rule in catalog.definitions.alerts],
+                kinds=[*(rule.name for rule in catalog.definitions.alerts), DRIFT],
                 max_tries=webhook.MAX_TRIES,
             )  # fmt: skip
         else:
             bus.unsubscribe(webhook.SUBSCRIBER)
         opened.enter_context(delivering(bus))
         yield EntityConsumer(state, bus, catalog, keep_failed, clock)
+
+
+@contextmanager
+def _forwarding(
+    settings: Settings, reader: LogReader, keep_failed: Callable[[FailedRecord], None]
+) -> Iterator[list[Consumer]]:
+    """The consumer that forwards, where the settings say where to."""
+    if not settings.forward_to:
+        yield []
+        return
+    from tallybrook.wiring.forwarding import open_forwarding
+
+    with (
+        closing(open_local_state(settings, system_clock)) as state,
+        open_forwarding(settings, state, reader, keep_failed) as consumer,
+    ):
+        yield [consumer] if consumer else []
 
 
 @contextmanager
@@ -152,15 +198,22 @@ def open_consumers(data: Path) -> Iterator[Consumers]:
     from tallybrook.ports.lake.local import LocalLake
     from tallybrook.ports.log.local import SqliteLogReader
     from tallybrook.ports.log.local.userindex import UserIndexer
+    from tallybrook.wiring.agreement import measuring
+    from tallybrook.wiring.assessments import scoring
 
     path = log_path(data)
     settings = Settings.from_env(data=str(data))
     reader, failed = SqliteLogReader(path), SqliteFailedRecords(path)
     store = LocalLake(data)
     try:
-        with open_entity_consumer(settings, failed.keep) as entities:
+        with (
+            open_entity_consumer(settings, failed.keep) as entities,
+            _forwarding(settings, reader, failed.keep) as forwarding,
+            measuring(settings, failed.keep),
+            scoring(settings, failed.keep),
+        ):
             lake = LakeConsumer(store, failed.keep)
-            yield Consumers(reader, [lake, UserIndexer(path), entities])
+            yield Consumers(reader, [lake, UserIndexer(path), *forwarding, entities])
     finally:
         store.close()
         failed.close()

@@ -17,8 +17,12 @@ from tallybrook.records.reading import RecordReader, parse_types
 from tallybrook.settings import Settings
 
 if TYPE_CHECKING:
+    from tallybrook.assessments.flow.receiving import Desk
     from tallybrook.entities.catalog import Catalog
+    from tallybrook.entities.roster import Rosters
+    from tallybrook.ports.bus import Tail
     from tallybrook.ports.metrics import MetricSink
+    from tallybrook.ports.queue import Queue
     from tallybrook.ports.records import RecordShelf
     from tallybrook.ports.state import State
 
@@ -40,13 +44,24 @@ class Stores(Struct):
     records: RecordReader
     close: Callable[[], None]
     entities: "Callable[[], Entities]"
+    agreement: "Callable[[], Agreement]"
+    assessments: "Callable[[], Desk]"
 
 
 class Entities(Struct):
-    """What entities and alerts are read from."""
+    """What entities and alerts are read from; ``rosters``, where there are any, know the order of
+    long lists."""
 
     state: "State"
     catalog: "Catalog"
+    rosters: "Rosters | None" = None
+
+
+class Agreement(Struct):
+    """Where messages of two AIs are queued, and what was measured of them is read."""
+
+    queue: "Queue"
+    state: "State"
 
 
 class Shelves(Struct):
@@ -62,7 +77,9 @@ class Product(Struct):
 
     ``commits_here`` tells whether ``log.watch`` sees every commit; where it does not, commits
     happen elsewhere. ``positions`` is None where a worker writes down its consumers' standing.
-    ``shelves`` is None where GraphQL is answered elsewhere.
+    ``shelves`` is None where GraphQL is answered elsewhere. ``tail`` is what the bus tells, None
+    where it tells it to others. ``outside`` holds what other processes have for the log, None where
+    they write it themselves.
     """
 
     log: Log
@@ -71,6 +88,8 @@ class Product(Struct):
     commits_here: bool
     positions: Positions | None
     shelves: "Shelves | None" = None
+    tail: "Tail | None" = None
+    outside: "Queue | None" = None
 
 
 class Consumers(Struct):

@@ -39,6 +39,16 @@ def open_privacy(settings: Settings, clock: Clock = system_clock) -> Privacy:
     return Privacy(keys, load_words(settings.privacy))
 
 
+def check_privacy(settings: Settings) -> None:
+    """Raise ``UsageError`` for a secret that is too short or words that are unusable; what a data
+    directory keeps is not looked at, and nothing is made."""
+    from tallybrook.privacy.library import load as load_words
+
+    if settings.secret is not None or settings.older_secrets.strip():
+        load(None, 0, given=settings.secret, given_older=settings.older_secrets)
+    load_words(settings.privacy)
+
+
 @lru_cache(maxsize=8)
 def open_secrets(settings: Settings) -> "Secrets":
     """The secrets of the stack, or of a data directory, which is made if it is not there.

@@ -9,9 +9,12 @@ from tallybrook.entrypoints.cli import (
     costs,
     demo,
     doctor,
+    entities,
     failed,
+    forward,
     ingest,
     keys,
+    privacy,
     query,
     recount,
     score,
@@ -48,8 +51,11 @@ app.command(score.score, help_epilogue=score.EXAMPLES)
 app.command(agreement.agreement, help_epilogue=agreement.EXAMPLES)
 app.command(simulate.simulate, help_epilogue=simulate.EXAMPLES)
 app.command(alerts.app)
+app.command(entities.app)
 app.command(doctor.doctor, help_epilogue=doctor.EXAMPLES)
 app.command(costs.app)
 app.command(tiers.app)
 app.command(failed.app)
+app.command(forward.app)
 app.command(keys.app)
+app.command(privacy.app)

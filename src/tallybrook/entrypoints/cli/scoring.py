@@ -39,7 +39,7 @@ def run(file: str, named: str | None, own: Path | None, indicators: bool) -> int
         read += 1
         if line.cut:
             too_large = TooLargeError(f"a line is at most {MAX_ROW_BYTES} bytes")
-            result: Result | Refused = Refused(line.number, _problem(too_large))
+            result: Result | Refused = Refused(line.number, problem(too_large))
         else:
             result = _scored(line.text, line.number, choose, indicators)
         refused += isinstance(result, Refused)
@@ -67,7 +67,7 @@ def _scored(text: bytes, number: int, choose: Choose, indicators: bool) -> Resul
         return score(assessment, choose(assessment), with_indicators=indicators)
     except TallybrookError as error:
         name = assessment.get("assessmentId")
-        return Refused(number, _problem(error), None if name is None else str(name))
+        return Refused(number, problem(error), None if name is None else str(name))
 
 
 def _decoded(text: bytes) -> dict[str, Any]:
@@ -80,6 +80,7 @@ def _decoded(text: bytes) -> dict[str, Any]:
     return found
 
 
-def _problem(error: TallybrookError) -> dict[str, Any]:
+def problem(error: TallybrookError) -> dict[str, Any]:
+    """What is wrong, as a line of output tells it."""
     faults = [{"pointer": fault.pointer, "detail": fault.detail} for fault in error.errors]
     return {"type": error.slug, "title": error.title, "detail": error.detail, "errors": faults}

@@ -8,6 +8,9 @@ from tallybrook.entrypoints.supervisor import become, listen, lock_data, url_of
 from tallybrook.errors import UsageError
 from tallybrook.settings import PREFIX, Settings
 from tallybrook.wiring import check_entities, open_keys
+from tallybrook.wiring.agreement import check_token_prices
+from tallybrook.wiring.forwarding import check_forwarding
+from tallybrook.wiring.privacy import check_privacy, open_privacy
 
 
 def run(settings: Settings, *, worker: bool) -> NoReturn:
@@ -17,10 +20,14 @@ def run(settings: Settings, *, worker: bool) -> NoReturn:
     """
     require_auth(settings)
     check_entities(settings)
+    check_forwarding(settings)
+    check_token_prices(settings)
+    check_privacy(settings)
     data = settings.data_path.absolute()
     lock_fd = lock_data(data)
     listener = listen(settings.host, settings.port)
     url = url_of(listener)
+    open_privacy(settings)  # makes the secret of a new data directory
     print(f"Tallybrook on {url}, data in {settings.data} (Ctrl-C stops)", flush=True)
     _first_key(settings, url)
     # The children read the settings from the environment: give them what the options said.

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
+from tallybrook.demo import tutoring
 from tallybrook.demo.history import Request, history_batches, history_records
 from tallybrook.demo.live import step
 from tallybrook.demo.rows import DemoData, flights, shop
@@ -56,10 +57,11 @@ def _history(
             f" {state.steps:,} live events were sent before."
         )
         return
-    total = sum(len(part.history) for part in sets)
+    simulated = tutoring.history(state.anchor_us)
+    total = sum(len(part.history) for part in sets) + sum(count for count, _ in simulated)
     _say(f"Loading {total:,} events of history, their times moved so that the data ends now ...")
     begun = time.monotonic()
-    for _, request in history_batches(list(sets), state.anchor_us):
+    for _, request in chain(simulated, history_batches(list(sets), state.anchor_us)):
         _send(api, request)
         yield
     _send(api, history_records(sets[0], state.anchor_us))
@@ -76,7 +78,7 @@ def _stream(
 
     A step that comes late is not made up for with a burst.
     """
-    pace_s = 1 / (STEPS_PER_S * speed)
+    pace_s, lessons = 1 / (STEPS_PER_S * speed), tutoring.live(state.anchor_us)
     due_s = saved_s = time.monotonic()
     loading = True
     while not stop.is_set():
@@ -85,7 +87,10 @@ def _stream(
         if now_s < due_s:
             stop.wait(0.0 if loading else due_s - now_s)
             continue
-        for request in step(state.steps, *sets, system_clock()):
+        now_us = system_clock()
+        for request in step(state.steps, *sets, now_us):
+            _send(api, request)
+        for request in tutoring.live_step(state.steps, lessons, now_us):
             _send(api, request)
         state.steps += 1
         due_s = max(due_s + pace_s, now_s)
@@ -119,7 +124,8 @@ def _welcome(url: str, key: str) -> None:
     _say(
         f"\n  Live numbers   {url}/#key={key}\n  Key            {key}\n\n"
         "Real shop visits and New York flights (sources and licences in the package, NOTICE.md),\n"
-        "sent now with the time of now; some on purpose twice, some on purpose wrong.\n\n"
+        "sent now with the time of now; some on purpose twice, some on purpose wrong.\n"
+        "Students, tutors and their alerts are simulated.\n\n"
         "To try:\n\n"
         f"  curl '{url}/realtime/metrics' {auth}\n\n"
         f"  curl '{url}/events' {auth} {json} \\\n"

@@ -2,7 +2,8 @@
 
 A detail that is an event itself, an operations envelope or a batch is read as one. Any other is
 the payload of an event whose type is the ``detail-type``, at its ``time``, named by its ``id``.
-S3's "Object Created" points to an object; what else S3 and the scheduler say is no event.
+S3's "Object Created" points to an object; what else S3 and the scheduler say is no event, and
+neither is what the product itself tells, such as an alert: it would come in again.
 """
 
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from tallybrook.entrypoints.lambdas.notifications import ObjectRef, read_created
 from tallybrook.entrypoints.lambdas.records import unknown
 from tallybrook.entrypoints.lambdas.storing import Delivery, store_all
 from tallybrook.events.instants import parse_instant
+from tallybrook.ports.bus import SOURCE as _OWN
 
 SOURCE = "bus"
 _S3 = "aws.s3"
@@ -54,7 +56,7 @@ def read_bus_event(
         return [unknown(SOURCE, event, str(error), reading)], []
     if known.source == _S3:
         return read_created(event, reading)
-    if known.source in _CLOCKS:
+    if known.source in _CLOCKS or known.source.partition(".")[0] == _OWN:
         runtime.log.info("ignored: %s", known.detail_type)
         return [], []
     origin = Origin(SOURCE, (known.event_id,), parse_instant(known.time) or 0)

@@ -5,10 +5,13 @@ comes back always gets a snapshot; and a message has at most 128 KiB, so that a 
 many series goes less far back, and long bodies of failed records are cut. Of failed records only
 those that the stream's function keeps are told at once; those that the intake's functions keep,
 which know of no connections, are in the next snapshot.
+
+Of entities and alerts the function that takes them in tells (``live_entities``).
 """
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -37,9 +40,16 @@ def push(commits: list[Commit], opened: Opened, sockets: Sockets) -> None:
     What cannot be told is logged and left: the commits are made, and delivering them again would
     not tell it either.
     """
-    try:
+    with telling():
         for account_id, topic, message in deltas(commits, opened):
             sockets.push(account_id, topic, message)
+
+
+@contextmanager
+def telling() -> Iterator[None]:
+    """What goes wrong in the block is logged and left."""
+    try:
+        yield
     except TallybrookError as error:
         _log.warning("live updates were not told: %s", error)
 
@@ -68,6 +78,11 @@ def snapshot(account_id: str, topic: LiveTopic, opened: Opened) -> bytes:
         page = opened.stores.failed.page(account_id, "open", _LISTED, None)
         records = [_short(record) for record in page]
         return _encode(Message("snapshot", topic, seq, {"failed": records}))
+    if topic in ("entities", "alerts"):
+        # Not for functions that have no part in entities.
+        from tallybrook.entrypoints.lambdas.live_entities import entities_snapshot
+
+        return entities_snapshot(account_id, topic, opened, seq)
     found = metrics_snapshot(
         opened.stores.counters, account_id, opened.now_us(), opened.log.lag_ms()
     )

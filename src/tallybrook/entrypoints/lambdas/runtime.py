@@ -9,6 +9,7 @@ from functools import cache
 from msgspec import Struct
 
 from tallybrook.errors import TallybrookError
+from tallybrook.ports.bus import Bus
 from tallybrook.ports.clock import Clock, system_clock
 from tallybrook.ports.log import Commit, Log
 from tallybrook.ports.log.consumer import Consumer
@@ -16,8 +17,10 @@ from tallybrook.ports.sockets import Sockets
 from tallybrook.ports.telemetry import Telemetry
 from tallybrook.settings import Settings
 from tallybrook.wiring import (
+    Entities,
     Positions,
     Stores,
+    open_alert_bus,
     open_lake_writer,
     open_product,
     open_sequencer,
@@ -65,6 +68,19 @@ def sequencer() -> Apply:
 
 
 @cache
+def entities() -> Entities:
+    """The state of entities and their definitions. Raises ``UsageError`` for definitions that
+    cannot be used."""
+    return opened().stores.entities()
+
+
+@cache
+def alert_bus() -> Bus:
+    """Where alerts are told."""
+    return open_alert_bus(settings())
+
+
+@cache
 def sockets() -> Sockets:
     """The open WebSockets of the stack."""
     return open_sockets(settings())
@@ -83,7 +99,7 @@ def lake_writer(lease_s: float) -> AbstractContextManager[Consumer]:
 
 
 _opened = opened
-_KEPT = (opened, sequencer, sockets, telemetry, settings)
+_KEPT = (opened, sequencer, entities, alert_bus, sockets, telemetry, settings)
 
 
 def prepare(*openers: Callable[[], object]) -> None:

@@ -27,6 +27,7 @@ from tallybrook.entrypoints.server.routes import ROUTES, Route
 from tallybrook.entrypoints.server.telemetry import Telemetry
 from tallybrook.errors import NotFoundError, RetryableError, StorageError, TallybrookError
 from tallybrook.ports.clock import Clock, system_clock
+from tallybrook.ports.log.relay import Relay
 from tallybrook.settings import Settings
 from tallybrook.wiring import Product, open_product
 
@@ -149,7 +150,7 @@ class Server:
             product.shelves,
         )
         try:
-            async with self._publishing(product, readers):
+            async with self._publishing(product, readers), self._relaying(product):
                 if engine is not None:
                     await engine.start()
                 if self._on_start is not None:
@@ -173,15 +174,34 @@ class Server:
         if not product.commits_here:
             yield
             return
-        self.hub = Hub(product.stores.counters, readers, product.log.head)
-        product.log.watch(self.hub.committed)
-        task = asyncio.create_task(self.hub.run())
+        hub = self.hub = Hub(product.stores.counters, readers, product.log.head)
+        product.log.watch(hub.committed)
+        tasks = [asyncio.create_task(hub.run())]
+        if product.tail is not None:
+            from tallybrook.entrypoints.server.watching import Watch
+
+            watch = Watch(hub, product.stores.entities, product.tail, self.clock, readers)
+            hub.before = watch.begin
+            tasks.append(asyncio.create_task(watch.run()))
         try:
             yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            for task in tasks:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+
+    @asynccontextmanager
+    async def _relaying(self, product: Product) -> AsyncIterator[None]:
+        """Events of other processes into the log, where this process writes it."""
+        if product.outside is None:
+            yield
+            return
+        relay = Relay(product.outside, product.log)
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(relay.stop)
 
 
 _PLAIN_NAME = re.compile(r"\{(id|series)\}")

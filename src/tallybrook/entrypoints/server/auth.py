@@ -113,20 +113,33 @@ class Gate:
 def presented_key(headers: Mapping[str, str]) -> str | None:
     """The key in a request's headers, or None.
 
-    ``Authorization`` as bearer, or as basic with the key for user name; else ``X-API-Key``; else,
-    for WebSockets in a browser, which can set no header, a subprotocol ``key.KEY``.
+    ``Authorization`` as bearer, as basic with the key for user name, or as an AWS SDK signs with
+    the key for access key id (whoever has the key needs no signature, so none is checked); else
+    ``X-API-Key``; else, for WebSockets in a browser, which can set no header, a subprotocol
+    ``key.KEY``.
     """
     scheme, _, value = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return value.strip()
     if scheme.lower() == "basic":
         return _basic_user(value)
+    if scheme == _AWS:
+        return _access_key(value)
     if "x-api-key" in headers:
         return headers["x-api-key"].strip()
     for protocol in headers.get("sec-websocket-protocol", "").split(","):
         if protocol.strip().startswith("key."):
             return protocol.strip().removeprefix("key.")
     return None
+
+
+_AWS = "AWS4-HMAC-SHA256"
+
+
+def _access_key(value: str) -> str | None:
+    """``Credential=KEY/date/region/service/aws4_request, SignedHeaders=...``"""
+    credential = value.partition("Credential=")[2].partition(",")[0]
+    return credential.rsplit("/", 4)[0] or None
 
 
 def _basic_user(value: str) -> str | None:

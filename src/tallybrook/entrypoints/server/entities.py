@@ -2,6 +2,7 @@
 
 import base64
 import math
+from functools import partial
 from typing import Any, get_args
 
 import msgspec
@@ -9,7 +10,10 @@ from msgspec import Struct
 from starlette.responses import Response
 
 from tallybrook.entities import reading, reading_alerts
+from tallybrook.entities.again import tell_again
 from tallybrook.entities.definitions import Severity
+from tallybrook.entities.describing import describe
+from tallybrook.entities.history import MAX_HISTORY_DAYS, one_with_history
 from tallybrook.entities.places import Entity
 from tallybrook.entities.reading import ShownEntity
 from tallybrook.entities.reading_alerts import ShownAlert
@@ -18,6 +22,7 @@ from tallybrook.entrypoints.server.context import Call
 from tallybrook.entrypoints.server.problems import json_response
 from tallybrook.errors import InvalidError
 from tallybrook.events.instants import format_instant
+from tallybrook.ports.log import FailedRecord, Write
 
 
 class EntityList(Struct):
@@ -39,6 +44,10 @@ class AlertList(Struct):
     next_cursor: str | None
 
 
+async def types(call: Call) -> Response:
+    return json_response(describe(call.context.stores.entities().catalog))
+
+
 async def entities(call: Call) -> Response:
     stores, now = call.context.stores.entities(), call.context.clock()
     known = stores.catalog.entity(call.path["type"])
@@ -48,10 +57,10 @@ async def entities(call: Call) -> Response:
     if "cursor" in call.query:
         as_of, after = _cursor(call.query["cursor"], tuple[int, reading.Place])
     reading.require_known(stores.catalog, as_of, now)
-    page = await call.context.read(
-        reading.page, stores.state, stores.catalog, call.account_id, known.type, order, as_of,
-        limit, after,
-    )  # fmt: skip
+    read = partial(reading.page, stores.state, stores.catalog)
+    if stores.rosters is not None:
+        read = stores.rosters.page
+    page = await call.context.read(read, call.account_id, known.type, order, as_of, limit, after)
     following = _cursor_text((as_of, page.after)) if page.after is not None else None
     sort = "-" * order.descending + order.metric
     return json_response(
@@ -65,8 +74,13 @@ async def entity(call: Call) -> Response:
     known = stores.catalog.entity(call.path["type"])
     reading.require_known(stores.catalog, as_of, now)
     wanted = Entity(call.account_id, known.type, call.path["id"])
-    found = await call.context.read(reading.one, stores.state, stores.catalog, wanted, as_of)
-    return json_response(found)
+    if "history" not in call.query:
+        found = await call.context.read(reading.one, stores.state, stores.catalog, wanted, as_of)
+        return json_response(found)
+    days = params.integer(call.query, "history", 0, 1, MAX_HISTORY_DAYS)
+    return json_response(
+        await call.context.read(one_with_history, stores.state, stores.catalog, wanted, as_of, days)
+    )
 
 
 async def alerts(call: Call) -> Response:
@@ -87,6 +101,14 @@ async def alerts(call: Call) -> Response:
         reading_alerts.with_state, stores.state, stores.catalog, found, as_of
     )
     return json_response(AlertList(format_instant(as_of), shown, cursor))
+
+
+async def told_again(call: Call, record: FailedRecord, edited: bytes | None) -> str:
+    """Have an alert that the webhook did not take told again, and settle its record; its id."""
+    state = call.context.stores.entities().state
+    alert_id = await call.context.read(tell_again, state, record, edited)
+    await call.context.handoff.write(Write(settle={record.failed_id: "replayed"}))
+    return alert_id
 
 
 def _as_of(call: Call, now_us: int) -> int:

@@ -7,14 +7,20 @@ from typing import Literal, cast
 from msgspec import Struct
 from starlette.responses import Response
 
-from tallybrook.entrypoints.server import params
+from tallybrook.assessments.agreement.message import MAX_MESSAGE_BYTES
+from tallybrook.assessments.dual_ai.envelope import SOURCE as AGREEMENT
+from tallybrook.assessments.flow.places import SOURCE as ASSESSMENTS
+from tallybrook.entities.again import SOURCE as ALERTS
+from tallybrook.entrypoints.server import agreement, assessing, params
 from tallybrook.entrypoints.server.bodies import read_body
 from tallybrook.entrypoints.server.context import Call
+from tallybrook.entrypoints.server.entities import told_again
+from tallybrook.entrypoints.server.forwarding import send_again
 from tallybrook.entrypoints.server.problems import json_response
 from tallybrook.errors import ConflictError, InvalidError, NotFoundError
-from tallybrook.events.model import MAX_EVENT_BYTES
 from tallybrook.failed.replay import plan_replay
 from tallybrook.failed.showing import ShownFailure, shown
+from tallybrook.forwarding.again import SOURCE as FORWARDING
 from tallybrook.ports.log import FailedRecord, FailedStatus, RecordOutcome, Write
 
 _settling: set[str] = set()
@@ -49,7 +55,7 @@ async def failures(call: Call) -> Response:
     )
     page = _bounded(records[:limit])
     following = page[-1].failed_id if len(records) > len(page) else None
-    return json_response(FailureList([shown(record) for record in page], following))
+    return json_response(FailureList([await _shown(call, one) for one in page], following))
 
 
 def _bounded(records: list[FailedRecord]) -> list[FailedRecord]:
@@ -63,14 +69,34 @@ def _bounded(records: list[FailedRecord]) -> list[FailedRecord]:
 
 
 async def failure(call: Call) -> Response:
-    return json_response(shown(await _find(call)))
+    return json_response(await _shown(call, await _find(call)))
+
+
+async def _shown(call: Call, record: FailedRecord) -> ShownFailure:
+    """As the key that asks may see it."""
+    if record.source == ASSESSMENTS and "admin" in call.principal.key.scopes:
+        return shown(record, await assessing.original_text(call, record))
+    return shown(record)
 
 
 async def replay(call: Call) -> Response:
-    body = await read_body(call.request, MAX_EVENT_BYTES)
+    body = await read_body(call.request, MAX_MESSAGE_BYTES)
     context = call.context
     with _alone(call.path["id"]):
         record = await _find(call)
+        if record.source == FORWARDING:  # its event is in the log already
+            return json_response(
+                ReplayReply("accepted", await send_again(call, record, body or None))
+            )
+        if record.source == ALERTS:
+            told = await told_again(call, record, body or None)
+            return json_response(ReplayReply("accepted", told))
+        if record.source == AGREEMENT:
+            queued = await agreement.replay(call, record, body or None)
+            return json_response(ReplayReply(queued.status, queued.measurement_id))
+        if record.source == ASSESSMENTS:
+            taken = await assessing.replay(call, record, body or None)
+            return json_response(ReplayReply(taken.status, taken.assessment_id))
         planned = plan_replay(
             record,
             body or None,
@@ -91,7 +117,7 @@ async def discard(call: Call) -> Response:
         if record.status != "open":
             raise ConflictError(f"the failed record was {record.status} already")
         await call.context.handoff.write(Write(settle={record.failed_id: "discarded"}))
-    return json_response(shown(await _find(call)))
+    return json_response(await _shown(call, await _find(call)))
 
 
 @contextmanager

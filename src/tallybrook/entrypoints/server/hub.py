@@ -1,11 +1,13 @@
 """The live hub: commits in, one prepared message a topic and tick out, to any number of clients.
 
 Messages carry the log's sequence number. A client that comes back with the last one it saw gets
-what it missed from a short memory, or a fresh snapshot where that does not reach back.
+what it missed from a short memory, or a fresh snapshot where that does not reach back. Of entities
+and alerts nothing is remembered, as nobody looks at them for clients that are not there.
 """
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 
 import msgspec
@@ -19,6 +21,7 @@ from tallybrook.ports.log import Commit, FailedRecord
 TICK_S = 0.04
 REMEMBERED = 600
 MAX_QUEUED = 256
+_MEMORABLE: frozenset[LiveTopic] = frozenset({"metrics", "failed"})
 
 
 class Client:
@@ -65,6 +68,8 @@ class Hub:
         self._signalled = False
         self._since = head
         self.seq = head
+        self.before: Callable[[Client], Awaitable[None]] = _at_once
+        """Awaited of each client that has joined, before its snapshots are read."""
 
     def committed(self, commit: Commit) -> None:
         """Log watcher: called on the log's thread."""
@@ -79,8 +84,14 @@ class Hub:
     def leave(self, client: Client) -> None:
         self._clients.discard(client)
 
+    def accounts(self, topic: LiveTopic) -> set[str]:
+        """Who is subscribed to a topic now."""
+        return {client.account_id for client in self._clients if topic in client.topics}
+
     def missed(self, account_id: str, topic: LiveTopic, since: int) -> list[bytes] | None:
         """The messages after ``since``, or None when memory does not reach back to it."""
+        if topic not in _MEMORABLE:
+            return None
         memory = self._memory.get((account_id, topic), deque())
         oldest = memory[0][0] if len(memory) == REMEMBERED else self._since
         if since < oldest or since > self.seq:
@@ -109,17 +120,23 @@ class Hub:
         self.seq = commits[-1].last_seq
         as_of = format_instant(commits[-1].now_us)
         for account_id, changes in deltas.items():
-            self._send(account_id, "metrics", {"as_of": as_of, "changes": changes})
+            self.send(account_id, "metrics", {"as_of": as_of, "changes": changes})
         failed: dict[str, list[FailedRecord]] = {}
         for record in (record for commit in commits for record in commit.failed):
             failed.setdefault(record.account_id, []).append(record)
         for account_id, records in failed.items():
-            self._send(account_id, "failed", {"failed": [shown(record) for record in records]})
+            self.send(account_id, "failed", {"failed": [shown(record) for record in records]})
 
-    def _send(self, account_id: str, topic: LiveTopic, data: object) -> None:
+    def send(self, account_id: str, topic: LiveTopic, data: object) -> None:
+        """Tell the subscribers of an account a delta. In the event loop."""
         message = msgspec.json.encode(Message("delta", topic, self.seq, data))
-        memory = self._memory.setdefault((account_id, topic), deque(maxlen=REMEMBERED))
-        memory.append((self.seq, message))
+        if topic in _MEMORABLE:
+            memory = self._memory.setdefault((account_id, topic), deque(maxlen=REMEMBERED))
+            memory.append((self.seq, message))
         for client in self._clients:
             if client.account_id == account_id and topic in client.topics:
                 client.push(message)
+
+
+async def _at_once(_client: Client) -> None:
+    pass

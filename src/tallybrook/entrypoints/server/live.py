@@ -11,6 +11,7 @@ from msgspec import Struct
 from starlette.responses import StreamingResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from tallybrook.entities.telling import AlertsTold, EntitiesTold, every_type, newest_alerts
 from tallybrook.entrypoints.server import params
 from tallybrook.entrypoints.server.auth import Principal, presented_key
 from tallybrook.entrypoints.server.context import Call, Context
@@ -115,6 +116,7 @@ async def messages(
     """
     hub.join(client)
     try:
+        await hub.before(client)
         for topic in TOPICS:
             if topic in client.topics:
                 missed = None if since is None else hub.missed(client.account_id, topic, since)
@@ -139,7 +141,7 @@ async def messages(
 async def snapshot(context: Context, hub: Hub, account_id: str, topic: LiveTopic) -> bytes:
     """The first message of a topic."""
     seq = hub.seq
-    data: Any = await context.read(_metrics if topic == "metrics" else _failed, context, account_id)
+    data: Any = await context.read(_SNAPSHOTS[topic], context, account_id)
     return msgspec.json.encode(Message("snapshot", topic, seq, data))
 
 
@@ -152,6 +154,20 @@ def _metrics(context: Context, account_id: str) -> MetricsSnapshot:
 def _failed(context: Context, account_id: str) -> dict[str, Any]:
     records = context.stores.failed.page(account_id, "open", 50, None)
     return {"failed": [shown(record) for record in records]}
+
+
+def _entities(context: Context, _account_id: str) -> EntitiesTold:
+    return every_type(context.stores.entities().catalog, context.clock())
+
+
+def _alerts(context: Context, account_id: str) -> AlertsTold:
+    opened = context.stores.entities()
+    return newest_alerts(opened.state, opened.catalog, account_id, context.clock())
+
+
+_SNAPSHOTS: dict[LiveTopic, Callable[[Context, str], Any]] = {
+    "metrics": _metrics, "failed": _failed, "entities": _entities, "alerts": _alerts,
+}  # fmt: skip
 
 
 def _error(detail: str) -> str:

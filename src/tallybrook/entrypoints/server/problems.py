@@ -18,13 +18,15 @@ CONTENT_TYPE = "application/problem+json"
 
 
 class Problem(Struct, omit_defaults=True):
-    """A problem document. ``type`` names a section of the page of errors."""
+    """A problem document. ``type`` names a section of the page of errors; ``failed_id`` the failed
+    record that keeps what was sent, where it is kept."""
 
     type: str
     title: str
     status: int
     detail: str
     errors: list[FieldError] = []
+    failed_id: str = ""
 
 
 def problem_of(error: TallybrookError) -> Problem:
@@ -43,10 +45,10 @@ def headers_of(error: TallybrookError) -> dict[str, str]:
     return headers
 
 
-def problem_response(error: TallybrookError) -> Response:
-    return Response(
-        msgspec.json.encode(problem_of(error)), error.status, headers_of(error), CONTENT_TYPE
-    )
+def problem_response(error: TallybrookError, failed_id: str = "") -> Response:
+    problem = problem_of(error)
+    problem.failed_id = failed_id
+    return Response(msgspec.json.encode(problem), error.status, headers_of(error), CONTENT_TYPE)
 
 
 async def on_error(_request: Request, error: Exception) -> Response:

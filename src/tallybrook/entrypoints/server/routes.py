@@ -6,13 +6,20 @@ from typing import Any
 from msgspec import Struct
 from starlette.responses import Response
 
+from tallybrook.assessments.dual_ai.showing import ShownWindow
+from tallybrook.assessments.flow.shapes import Distributions, Scored
 from tallybrook.counters.reading import RangeCount
-from tallybrook.entities.reading import ShownEntity
+from tallybrook.entities.describing import EntityTypes
+from tallybrook.entities.history import EntityReply
 from tallybrook.entrypoints.server import (
+    agreement,
+    assessing,
     collect,
     entities,
     failures,
+    forwarding,
     graphing,
+    pinpoint,
     querying,
     reads,
     recording,
@@ -22,6 +29,7 @@ from tallybrook.entrypoints.server import schemas as s
 from tallybrook.entrypoints.server.collecting import post_batch, post_event, post_operation
 from tallybrook.entrypoints.server.context import Call
 from tallybrook.failed.showing import ShownFailure
+from tallybrook.forwarding.reading import Forwarding
 from tallybrook.ports.keys import Scope
 from tallybrook.ports.sql import QueryResult
 
@@ -89,6 +97,13 @@ ROUTES: tuple[Route, ...] = (
         summary="Collect one envelope of the operations stream", tag="Collecting",
         scope="write", body={_JSON: s.OPERATION}, status=202, reply=collect.EventReply,
         errors=_COLLECT_ERRORS,
+    ),
+    Route(
+        method="POST", path="/v1/apps/{app}/events", handler=pinpoint.put_events,
+        summary="Collect what Amazon Pinpoint's PutEvents takes; its SDKs work unchanged",
+        tag="Collecting", scope="write", path_schemas={"app": s.NAME},
+        body={_JSON: s.PUT_EVENTS}, status=202, reply=pinpoint.EventsResponse,
+        errors=(*_COLLECT_ERRORS, 404),
     ),
     Route(
         method="PUT", path="/records/{type}/{id}", handler=recording.put_record,
@@ -178,6 +193,11 @@ ROUTES: tuple[Route, ...] = (
         )
     ),
     Route(
+        method="GET", path="/entities", handler=entities.types,
+        summary="The types of entities, what is measured of each, and the alert rules",
+        tag="Entities", scope="read", reply=EntityTypes,
+    ),
+    Route(
         method="GET", path="/entities/{type}", handler=entities.entities,
         summary="Entities of a type with their metrics, in the order of one of them",
         tag="Entities", scope="read", path_schemas={"type": s.NAME}, reply=entities.EntityList,
@@ -192,9 +212,13 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         method="GET", path="/entities/{type}/{id}", handler=entities.entity,
-        summary="One entity: its metrics, and what was reported of it", tag="Entities",
-        scope="read", path_schemas={"type": s.NAME, "id": s.NAME}, reply=ShownEntity,
-        errors=(404, 422), query=(_AS_OF,),
+        summary="One entity: its metrics, what was reported of it, and its history",
+        tag="Entities", scope="read", path_schemas={"type": s.NAME, "id": s.NAME},
+        reply=EntityReply, errors=(404, 422),
+        query=(
+            _AS_OF,
+            Param("history", s.HISTORY, "Also facts by day, values and alerts of so many days"),
+        ),
     ),
     Route(
         method="GET", path="/alerts", handler=entities.alerts, summary="Alerts, newest first",
@@ -206,6 +230,66 @@ ROUTES: tuple[Route, ...] = (
             Param("cursor", s.CURSOR, "`next_cursor` of the page before"),
             _AS_OF,
         ),
+    ),
+    Route(
+        method="POST", path="/agreement/messages", handler=agreement.post_message,
+        summary="Take in a message of two AIs that scored one assessment", tag="Agreement",
+        scope="write", body={_JSON: s.DUAL_MESSAGE}, status=202, reply=agreement.MessageReply,
+        errors=_COLLECT_ERRORS,
+    ),
+    Route(
+        method="POST", path="/agreement/batch", handler=agreement.post_messages,
+        summary="Take in up to 500 messages; each is answered for itself", tag="Agreement",
+        scope="write", body={_JSON: s.DUAL_MESSAGES, "application/x-ndjson": s.NDJSON},
+        status=202, reply=agreement.MessageBatchReply, errors=_COLLECT_ERRORS,
+    ),
+    Route(
+        method="GET", path="/agreement", handler=agreement.window,
+        summary="How far two AIs agree over a window: statistics with intervals, quality, cost",
+        tag="Agreement", scope="read", reply=ShownWindow, errors=(422,),
+        query=(
+            *_RANGE,
+            Param("group_by", s.PERIOD, "Also the mean agreement of each period of this length"),
+        ),
+    ),
+    Route(
+        method="GET", path="/agreement/{id}", handler=agreement.one,
+        summary="What was measured of an assessment's messages", tag="Agreement", scope="read",
+        path_schemas={"id": s.IDENTIFIER}, reply=agreement.Measurements, errors=(404,),
+    ),
+    Route(
+        method="POST", path="/assessments", handler=assessing.post_assessment,
+        summary="Take in an assessment; it is anonymised and scored", tag="Assessments",
+        scope="write", body={_JSON: s.ASSESSMENT}, status=202, reply=assessing.AssessmentReply,
+        errors=_COLLECT_ERRORS,
+    ),
+    Route(
+        method="POST", path="/assessments/batch", handler=assessing.post_assessments,
+        summary="Take in up to 500 assessments; each is answered for itself", tag="Assessments",
+        scope="write", body={_JSON: s.ASSESSMENTS, "application/x-ndjson": s.NDJSON},
+        status=202, reply=assessing.AssessmentBatchReply, errors=_COLLECT_ERRORS,
+    ),
+    Route(
+        method="GET", path="/assessments/distributions", handler=assessing.spread,
+        summary="How scores are spread in groups of people, small groups withheld",
+        tag="Assessments", scope="read", reply=Distributions, errors=(422,),
+        query=(
+            Param("group_by", s.ASSESSMENT_GROUP, "What people are grouped by (default: industry)"),
+            Param("assessment_type", s.ASSESSMENT_TYPE, "Which inventory's scores"),
+        ),
+    ),
+    Route(
+        method="GET", path="/assessments/{id}", handler=assessing.one,
+        summary="How an assessment stands, and its scores", tag="Assessments", scope="read",
+        path_schemas={"id": s.NAME}, reply=assessing.AssessmentStatus, errors=(404,),
+        query=(
+            Param("user_id", s.TEXT, "With it `id` is the assessment's own id, else its pseudonym"),
+        ),
+    ),
+    Route(
+        method="GET", path="/users/{id}/ocean", handler=assessing.latest,
+        summary="A user's latest scores, by the time of the assessment", tag="Assessments",
+        scope="read", path_schemas={"id": s.NAME}, reply=Scored, errors=(404,),
     ),
     Route(
         method="GET", path="/failed", handler=failures.failures, summary="Failed records",
@@ -233,6 +317,11 @@ ROUTES: tuple[Route, ...] = (
         summary="Discard a failed record; it stays on file as discarded", tag="Failed records",
         scope="admin", path_schemas={"id": s.IDENTIFIER}, reply=ShownFailure,
         errors=(404, 409),
+    ),
+    Route(
+        method="GET", path="/forwarding", handler=forwarding.forwarding,
+        summary="Where events are forwarded to, and what came of it", tag="Operating",
+        scope="read", reply=Forwarding,
     ),
     Route(
         method="GET", path="/consumers", handler=status.consumers,

@@ -4,8 +4,13 @@ from typing import Any
 
 from tallybrook.analytics.periods import GROUPS
 from tallybrook.analytics.plan import COLUMNS
+from tallybrook.assessments.agreement.message import DOMAINS, MAX_FACETS
+from tallybrook.assessments.answers import SCALES
+from tallybrook.assessments.flow.shapes import GROUPS as ASSESSMENT_GROUPS
+from tallybrook.assessments.library import built_in
 from tallybrook.counters.buckets import SIZES
 from tallybrook.entities.definitions import SEVERITIES
+from tallybrook.entities.history import MAX_HISTORY_DAYS
 from tallybrook.events.batches import MAX_BATCH_EVENTS
 from tallybrook.events.model import MAX_TEXT
 from tallybrook.live.messages import TOPICS as LIVE_TOPICS
@@ -14,6 +19,7 @@ from tallybrook.records.reading import DEFAULT_TYPES, MAX_RECORDS
 
 Schema = dict[str, Any]
 
+INVENTORIES = built_in()
 TEXT: Schema = {"type": "string"}
 GRAPHQL: Schema = {
     "type": "object",
@@ -43,9 +49,11 @@ LIMIT: Schema = {"type": "integer", "minimum": 1, "maximum": 1000, "default": 50
 CURSOR: Schema = {"type": "string", "description": "Opaque; only what was given out is accepted"}
 METRIC: Schema = {"type": "string", "minLength": 1}
 GROUP_BY: Schema = {"type": "string", "enum": list(GROUPS), "default": "1d"}
+PERIOD: Schema = {"type": "string", "enum": list(GROUPS)}
 FILTERS = COLUMNS
 SEVERITY: Schema = {"type": "string", "enum": list(SEVERITIES)}
 NUMBER: Schema = {"type": "number"}
+HISTORY: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_HISTORY_DAYS}
 SEQ: Schema = {"type": "integer", "minimum": 0}
 TOPICS: Schema = {"type": "string", "enum": [*LIVE_TOPICS, ",".join(LIVE_TOPICS)]}
 FAILED_STATUS: Schema = {"type": "string", "enum": ["open", "replayed", "discarded", "all"]}
@@ -100,6 +108,18 @@ OPERATION: Schema = {
         "event_id": OPTIONAL,
     },
 }
+PUT_EVENTS: Schema = {
+    "type": "object",
+    "required": ["BatchItem"],
+    "properties": {
+        "BatchItem": {
+            "type": "object",
+            "additionalProperties": {},
+            "description": "By endpoint id: {Endpoint, Events: {name: {EventType, Timestamp,"
+            " Attributes, Metrics, Session}}}; what cannot be used is refused by itself",
+        }
+    },
+}
 RECORD: Schema = {
     "type": "object",
     "properties": {
@@ -143,5 +163,114 @@ QUERY: Schema = {
         "limit": {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_ROWS},
         "full_scan": {"type": "boolean"},
         "dry_run": {"type": "boolean"},
+    },
+}
+
+_SCORE: Schema = {"type": ["number", "null"], "minimum": 0, "maximum": 100}
+_SHARE: Schema = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
+_OCEAN: Schema = {
+    "type": "object",
+    "required": list(DOMAINS),
+    "properties": {
+        **dict.fromkeys(DOMAINS, _SCORE),
+        "facets": {
+            "type": "object",
+            "maxProperties": MAX_FACETS,
+            "propertyNames": SHORT,
+            "additionalProperties": {
+                "type": "object",
+                "required": ["score"],
+                "properties": {"score": _SCORE},
+            },
+        },
+    },
+}
+_RESPONSE: Schema = {
+    "type": "object",
+    "required": ["oceanScores"],
+    "properties": {
+        "oceanScores": _OCEAN,
+        "confidence": _SHARE,
+        "processingTime": {
+            "type": ["number", "null"], "minimum": 0, "maximum": 1e9,
+            "description": "In milliseconds",
+        },
+        "tokensUsed": {"type": ["integer", "null"], "minimum": 0, "maximum": 10**12},
+        "modelVersion": OPTIONAL,
+    },
+}  # fmt: skip
+_VALIDATION: Schema = {
+    **_RESPONSE,
+    "properties": {**_RESPONSE["properties"], "consistencyScore": _SHARE},
+}
+DUAL_MESSAGE: Schema = {
+    "type": "object",
+    "required": ["assessmentId", "timestamp", "a1Response", "b1Validation"],
+    "properties": {
+        "assessmentId": SHORT,
+        "timestamp": {"type": "string", "format": "date-time"},
+        "a1Response": _RESPONSE,
+        "b1Validation": _VALIDATION,
+    },
+}
+DUAL_MESSAGES: Schema = {
+    "type": "object",
+    "required": ["messages"],
+    "properties": {
+        "messages": {
+            "type": "array",
+            "maxItems": MAX_BATCH_EVENTS,
+            "items": {},
+            "description": "Messages; one that cannot be used is rejected by itself",
+        }
+    },
+}
+
+ASSESSMENT_TYPE: Schema = {"type": "string", "enum": INVENTORIES, "default": "ocean-120"}
+ASSESSMENT_GROUP: Schema = {"type": "string", "enum": list(ASSESSMENT_GROUPS)}
+ASSESSMENT: Schema = {
+    "type": "object",
+    "required": ["userId", "assessmentId", "timestamp", "responses"],
+    "properties": {
+        "userId": {"type": ["string", "integer"], "minLength": 1},
+        "assessmentId": {"type": ["string", "integer"], "minLength": 1},
+        "assessmentType": ASSESSMENT_TYPE,
+        "scale": {"type": ["string", "null"], "enum": [*SCALES, None]},
+        "timestamp": {"type": "string", "format": "date-time"},
+        "completionTime": {"type": ["number", "null"], "description": "In milliseconds"},
+        "responses": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "required": ["questionId"],
+                "properties": {
+                    "questionId": {"type": ["string", "integer"]},
+                    "answer": {"type": ["number", "string", "null"]},
+                },
+            },
+            "description": "Each item of the inventory at most once, by its number or key",
+        },
+        "demographics": {
+            "type": ["object", "null"],
+            "description": "age, country, industry, role, yearsExperience; the rest is dropped",
+        },
+        "metadata": {
+            "type": ["object", "null"],
+            "description": "userAgent, platform, sessionId; the rest is dropped",
+        },
+    },
+    "description": "Fields that are not named here are dropped before scoring",
+}
+ASSESSMENTS: Schema = {
+    "type": "object",
+    "required": ["assessments"],
+    "properties": {
+        "assessments": {
+            "type": "array",
+            "maxItems": MAX_BATCH_EVENTS,
+            "items": {},
+            "description": "Assessments; one that cannot be used is rejected by itself",
+        }
     },
 }

@@ -1,7 +1,7 @@
-"""The bus in EventBridge: an event a notice, with source ``tallybrook`` and the kind as type.
+"""The bus in EventBridge: an event a notice, with the kind as its type.
 
 Subscribers are the rules of the stack, with their own retries and dead-letter queues. EventBridge
-gives each event an id of its own; a notice is known by ``detail.id``.
+gives each event an id of its own; a notice is known by ``detail.notice.id``.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,10 +23,10 @@ _OUR_FAULT = frozenset({"InvalidArgument", "MalformedDetail", "NotAuthorizedForS
 
 
 class EventBridgeBus:
-    """``ports.bus.Bus`` over the event bus ``name``."""
+    """``ports.bus.Bus`` over the event bus ``name``. ``source`` is what its rules choose by."""
 
-    def __init__(self, name: str, events: Any = None) -> None:
-        self._name = name
+    def __init__(self, name: str, events: Any = None, *, source: str = SOURCE) -> None:
+        self._name, self._source = name, source
         self._events = events or client("events")
 
     def publish(self, notices: Sequence[Notice]) -> None:
@@ -36,7 +36,7 @@ class EventBridgeBus:
     def _entry(self, notice: Notice) -> dict[str, Any]:
         return {
             "EventBusName": self._name,
-            "Source": SOURCE,
+            "Source": self._source,
             "DetailType": notice.kind,
             "Detail": detail_of(notice).decode(),
             "Time": _time(notice.at),

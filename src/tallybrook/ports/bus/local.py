@@ -10,12 +10,10 @@ import random
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct
 
 from tallybrook.errors import RetryableError, TallybrookError, TerminalError
-from tallybrook.events.instants import parse_instant
-from tallybrook.ports.bus import Envelope, Notice, detail_of
+from tallybrook.ports.bus import Notice, detail_of, notice_of
 from tallybrook.ports.clock import Clock, system_clock
 from tallybrook.ports.sqlite import Database
 
@@ -68,7 +66,7 @@ class Owed(Struct):
 
 
 class LocalBus:
-    """``ports.bus.Bus`` over a file, with subscribers in this process."""
+    """``ports.bus.Bus`` and ``Tail`` over a file, with subscribers in this process."""
 
     def __init__(self, path: Path, *, clock: Clock = system_clock) -> None:
         self._clock = clock
@@ -143,6 +141,17 @@ class LocalBus:
         )
         return int(row[0][0]) if row else 0
 
+    def head(self) -> int:
+        row = self._db.all("SELECT seq FROM sqlite_sequence WHERE name = 'notices'")
+        return int(row[0][0]) if row else 0
+
+    def published(self, after: int, limit: int = 1000) -> list[tuple[int, Notice]]:
+        rows = self._db.all(
+            "SELECT seq, kind, detail FROM notices WHERE seq > ? ORDER BY seq LIMIT ?",
+            (after, limit),
+        )
+        return [(seq, notice_of(kind, detail)) for seq, kind, detail in rows]
+
     def close(self) -> None:
         self._db.close()
 
@@ -179,7 +188,7 @@ class LocalBus:
             (subscriber.name, self._clock(), limit),
         )
         return [
-            Owed(seq, tries, why, _notice(kind, detail)) for seq, tries, why, kind, detail in rows
+            Owed(seq, tries, why, notice_of(kind, detail)) for seq, tries, why, kind, detail in rows
         ]
 
     def _try(self, subscriber: Subscriber, owed: Owed) -> int:
@@ -244,13 +253,3 @@ class LocalBus:
 def _pause_s(tries: int) -> float:
     pause_s: float = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(tries, 20))
     return pause_s * random.uniform(0.8, 1.0)
-
-
-def _notice(kind: str, detail: bytes) -> Notice:
-    envelope = msgspec.json.decode(detail, type=Envelope)
-    at = parse_instant(envelope.at)
-    assert at is not None  # written by format_instant
-    return Notice(
-        notice_id=envelope.id, kind=kind, account_id=envelope.account_id, at=at,
-        data=envelope.data,
-    )  # fmt: skip

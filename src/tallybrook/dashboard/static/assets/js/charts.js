@@ -16,7 +16,8 @@ export function colour(variable) {
 /**
  * A bar chart in `box`. `show({times, step, layers, label})`: `times` in seconds, `step` the
  * width of a bar in seconds, `layers` of `{name, colour: CSS variable, values}` from the bottom up,
- * `label(seconds)` the text of a bar's time.
+ * `label(seconds)` the text of a bar's time, `marks` of `{at, label}` vertical lines, if any,
+ * `whole` whether there is nothing between two whole numbers.
  */
 export function barChart(box) {
   const tip = h("div", { class: "chart-tip", "aria-hidden": "true", hidden: true });
@@ -79,7 +80,7 @@ function stack({ times, layers }) {
 }
 
 function settings(box, current, showTip) {
-  const { layers } = current();
+  const { layers, whole } = current();
   const bars = uPlot.paths.bars({ size: [0.78, 72], radius: 0 });
   const paint = (layer) => ({ label: layer.name, fill: colour(layer.colour), stroke: colour(layer.colour), width: 0, paths: bars, points: { show: false } });
   const axis = { stroke: colour("--dim"), font: "12px system-ui, sans-serif", ticks: { show: false } };
@@ -88,17 +89,40 @@ function settings(box, current, showTip) {
     legend: { show: false },
     padding: [10, 20, 0, 0],
     cursor: { drag: { x: false, y: false }, points: { show: false }, y: false },
-    hooks: { setCursor: [showTip] },
+    hooks: { setCursor: [showTip], draw: [(u) => drawMarks(u, current().marks ?? [])] },
     scales: {
       x: { time: true, range: (_u, from, to) => [from - current().step / 2, to + current().step / 2] },
       y: { range: (_u, low, high) => [Math.min(0, low ?? 0), high > 0 ? high * 1.06 : 4] },
     },
     axes: [
       { ...axis, grid: { show: false }, size: 28, splits: (u) => ticksFor(current().times, current().step, u.over.clientWidth || u.width), values: (_u, at) => at.map((t) => tickLabel(t, current().step)) },
-      { ...axis, grid: { stroke: colour("--line"), width: 1 }, size: axisWidth, gap: 6, values: (_u, ticks) => ticks.map((t) => (t === null ? "" : compact.format(t))) },
+      { ...axis, ...(whole ? { incrs: WHOLE } : {}), grid: { stroke: colour("--line"), width: 1 }, size: axisWidth, gap: 6, values: (_u, ticks) => ticks.map((t) => (t === null ? "" : compact.format(t))) },
     ],
     series: [{}, ...[...layers].reverse().map(paint)],
   };
+}
+
+const WHOLE = Array.from({ length: 30 }, (_, i) => [1, 2, 5][i % 3] * 10 ** Math.floor(i / 3));
+
+// On the canvas, whose pixels may be smaller than the page's.
+function drawMarks(u, marks) {
+  const { ctx, bbox } = u, pixel = devicePixelRatio;
+  ctx.save();
+  ctx.strokeStyle = ctx.fillStyle = colour("--dim");
+  ctx.lineWidth = pixel;
+  ctx.textAlign = "left";
+  ctx.textBaseline = "top";
+  ctx.font = `${11 * pixel}px system-ui, sans-serif`;
+  for (const { at, label } of marks) {
+    const x = Math.round(u.valToPos(at, "x", true));
+    ctx.setLineDash([3 * pixel, 3 * pixel]);
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    ctx.fillText(label, x + 4 * pixel, bbox.top);
+  }
+  ctx.restore();
 }
 
 const compact = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });

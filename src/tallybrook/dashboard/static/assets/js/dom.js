@@ -29,6 +29,19 @@ export const fill = (node, ...children) => {
   return node;
 };
 
+const drawn = new WeakMap();
+
+/**
+ * Fill a node with what `make` answers, but only when `data` is not what it was made of before:
+ * what is pressed, open or selected is then left alone.
+ */
+export function redraw(node, data, make) {
+  const key = JSON.stringify(data);
+  if (drawn.get(node) === key) return;
+  drawn.set(node, key);
+  fill(node, make());
+}
+
 /** Set text only when it changed, so that screen readers and selections are left alone. */
 export const setText = (node, text) => {
   if (node.textContent !== text) node.textContent = text;

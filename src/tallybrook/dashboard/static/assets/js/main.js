@@ -4,6 +4,8 @@ import { announce, byId, setText } from "./dom.js";
 import { seconds, zone } from "./format.js";
 import { connectLive } from "./live.js";
 import { createMetrics } from "./metrics.js";
+import { alertsPanel } from "./panels/alerts.js";
+import { entitiesPanel } from "./panels/entities.js";
 import { failedPanel } from "./panels/failed.js";
 import { livePanel } from "./panels/live.js";
 import { queryPanel } from "./panels/query.js";
@@ -15,7 +17,9 @@ const metrics = createMetrics();
 const resync = () => connection?.resync();
 const live = livePanel(metrics, { resync, openFailed: () => tabs.choose("failed", { focus: true }) });
 const failed = failedPanel();
-const panels = { live, totals: totalsPanel(), query: queryPanel(), failed };
+const entities = entitiesPanel();
+const alerts = alertsPanel((type, id) => { entities.show(type, id); tabs.choose("entities"); });
+const panels = { live, totals: totalsPanel(), entities, alerts, query: queryPanel(), failed };
 const tabs = setUpTabs(panels);
 let connection = null;
 const REASON = "tallybrook.reason";
@@ -41,6 +45,8 @@ function receive({ topic, type, data }) {
     if (type === "snapshot") { metrics.applySnapshot(data); live.renewed(); } else metrics.applyDelta(data);
     live.changed();
   } else if (topic === "failed") failed.received(type, data);
+  else if (topic === "alerts") alerts.received(type, data);
+  else if (topic === "entities") { entities.received(data); alerts.changed(); }
 }
 
 function signIn() {
@@ -48,7 +54,7 @@ function signIn() {
   byId("app").hidden = false;
   byId("signout").hidden = false;
   setText(byId("signin-error"), "");
-  connection = connectLive(["metrics", "failed"], { frame: receive, state: showState, error: live.problem, refused: whyRefused });
+  connection = connectLive(["metrics", "failed", "entities", "alerts"], { frame: receive, state: showState, error: live.problem, refused: whyRefused });
   tabs.start();
   failed.count();
 }

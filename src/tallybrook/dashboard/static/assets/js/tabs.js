@@ -12,6 +12,7 @@ export function setUpTabs(panels) {
     chosen = name;
     for (const other of names) mark(other, other === name);
     if (focus) byId(`tab-${name}`).focus();
+    byId(`tab-${name}`).scrollIntoView({ block: "nearest", inline: "nearest" });
     history.replaceState(null, "", name === names[0] ? location.pathname : `#${name}`);
     panels[name].open();
   }

@@ -1,0 +1,94 @@
+"""Assessments: what receives, works off and reads them, on both backends."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tallybrook.ports.clock import Clock, system_clock
+from tallybrook.ports.log import FailedRecord
+from tallybrook.settings import Settings
+
+if TYPE_CHECKING:
+    from tallybrook.assessments.anonymised import Anonymizer
+    from tallybrook.assessments.flow.receiving import Desk
+    from tallybrook.ports.objects import Objects
+    from tallybrook.ports.objects.local import LocalObjects
+    from tallybrook.ports.queue import Queue
+    from tallybrook.ports.queue.local import SqliteQueue
+    from tallybrook.ports.state import State
+
+MAX_RECEIVES = 8
+OBJECTS = "objects"
+"""The folder of a data directory that has the prefixes of a bucket."""
+
+
+def open_local_objects(settings: Settings) -> "LocalObjects":
+    """The objects of a data directory."""
+    from tallybrook.ports.objects.local import LocalObjects
+
+    return LocalObjects(settings.data_path / OBJECTS)
+
+
+def assessment_queue(settings: Settings, clock: Clock = system_clock) -> "SqliteQueue":
+    """The queue of a data directory; any process may open it."""
+    from tallybrook.assessments.flow.places import SOURCE
+    from tallybrook.ports.queue.local import SqliteQueue
+
+    path = settings.data_path / "queue.db"
+    return SqliteQueue(path, SOURCE, max_receives=MAX_RECEIVES, clock=clock)
+
+
+def local_desk(settings: Settings, queue: "Queue", state: "State", clock: Clock) -> "Desk":
+    """The door of a data directory."""
+    from tallybrook.assessments.flow.receiving import Desk
+
+    return Desk(queue, anonymizing(settings, open_local_objects(settings), state, clock))
+
+
+def aws_desk(settings: Settings, state: "State", clock: Clock) -> "Desk":
+    """The door of a stack."""
+    from tallybrook.assessments.flow.receiving import Desk
+    from tallybrook.ports.objects.aws import S3Objects
+    from tallybrook.ports.queue.aws import SqsQueue
+
+    queue, objects = SqsQueue(f"{settings.stack}-assessments"), S3Objects(settings.bucket)
+    return Desk(queue, anonymizing(settings, objects, state, clock))
+
+
+def anonymizing(
+    settings: Settings, objects: "Objects", state: "State", clock: Clock = system_clock
+) -> "Callable[[], Anonymizer]":
+    """What anonymises, with the keys in use when it is called."""
+
+    def anonymizer() -> "Anonymizer":
+        from tallybrook.assessments.anonymised import Anonymizer
+        from tallybrook.assessments.library import find_inventory
+        from tallybrook.wiring.privacy import open_privacy
+
+        privacy = open_privacy(settings, clock)
+        return Anonymizer(objects, state, privacy.keys, privacy.vocabulary, find_inventory)
+
+    return anonymizer
+
+
+@contextmanager
+def scoring(
+    settings: Settings, keep_failed: Callable[[FailedRecord], None], clock: Clock = system_clock
+) -> Iterator[None]:
+    """Work off the assessments of a data directory for as long as the block lasts."""
+    from tallybrook.assessments.dual_ai.working import working
+    from tallybrook.assessments.flow.processing import Ports
+    from tallybrook.assessments.flow.working import work_once
+    from tallybrook.ports.log.relay import handing
+    from tallybrook.wiring.agreement import outside_queue
+    from tallybrook.wiring.local import open_local_state
+
+    with ExitStack() as opened:
+        state = opened.enter_context(closing(open_local_state(settings, clock)))
+        queue = opened.enter_context(closing(assessment_queue(settings, clock)))
+        outside = opened.enter_context(closing(outside_queue(settings, clock)))
+        anonymizer = anonymizing(settings, open_local_objects(settings), state, clock)
+        ports = Ports(anonymizer, queue.send, handing(outside), keep_failed, settings.indicators)
+        opened.enter_context(working(partial(work_once, queue, ports, clock), "assessments"))
+        yield
