@@ -18,25 +18,9 @@ from tallybrook.entities.warm import Warm
 from tallybrook.errors import StorageError
 from tallybrook.events.instants import DAY_US, MINUTE_US
 from tallybrook.events.model import Event
-from tallybrook.ports.state import Stored
-from tests.entities.world import NOW_US, Listening, MemoryState, Moving, event, take
+from tests.entities.world import NOW_US, Counting, Listening, MemoryState, Moving, event, take
 
 TUTORING, FLIGHTS = Catalog(load("tutoring")), Catalog(load("flights"))
-
-
-class Counting(MemoryState):
-    """Counts the items that are read."""
-
-    read = 0
-
-    def get(self, partition: str, key: str) -> Stored | None:
-        self.read += 1
-        return super().get(partition, key)
-
-    def query(self, partition: str, prefix: str = "", **more: Any) -> list[Stored]:
-        found = super().query(partition, prefix, **more)
-        self.read += len(found)
-        return found
 
 
 def departure(n: int, at: int) -> Event:

@@ -110,6 +110,21 @@ class MemoryState:
         return found.expires_at_s is None or found.expires_at_s > self._clock() // 1_000_000
 
 
+class Counting(MemoryState):
+    """Counts the items that are read."""
+
+    read = 0
+
+    def get(self, partition: str, key: str) -> Stored | None:
+        self.read += 1
+        return super().get(partition, key)
+
+    def query(self, partition: str, prefix: str = "", **more: Any) -> list[Stored]:
+        found = super().query(partition, prefix, **more)
+        self.read += len(found)
+        return found
+
+
 class Listening:
     """A bus that keeps what is published."""
 

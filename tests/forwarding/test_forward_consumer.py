@@ -62,6 +62,16 @@ def adds_up(report: Report) -> bool:
     return report.received == report.sent + report.kept + report.failed
 
 
+def test_results_about_people_stay() -> None:
+    """Types under ``keep`` are counted and not sent, until a table of one's own says otherwise."""
+    told = [event({}, "assessment_scored", "e1"), event({}, "assessment.started", "e2")]
+    line, open_line = Line(), Line(keep=[])
+    for one in (line, open_line):
+        one.consumer.handle([chunk(1, told)])
+    assert (line.report.sent, line.report.kept, line.report.unknown) == (1, 1, 1)
+    assert (open_line.report.sent, open_line.report.kept) == (2, 0)
+
+
 kinds = st.sampled_from(["assessment.started", "page_view", "refused", "poison", "no event"])
 
 

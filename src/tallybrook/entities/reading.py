@@ -98,7 +98,8 @@ def one(state: State, catalog: Catalog, entity: Entity, as_of: int) -> ShownEnti
     held = state.get(entity.list, entity.entity_id)
     summary = decode_summary(held.value) if held else None
     if summary and summary.made_of == catalog.fingerprint and summary.covers(as_of):
-        return _shown(entity, as_of, summary.metrics, summary.reported)
+        metrics = _in_order(catalog.entity(entity.entity_type), summary.metrics)
+        return _shown(entity, as_of, metrics, summary.reported)
     return as_viewed(entity, view_of(state, catalog, entity), as_of)
 
 
@@ -134,7 +135,7 @@ def page(
             rest.append((key, listed))
     chosen = heapq.nsmallest(limit + 1, rest, key=lambda item: item[0])
     shown = [
-        _of_list(Entity(account_id, known.type, one.entity_id), one, as_of)
+        _of_list(known, Entity(account_id, known.type, one.entity_id), one, as_of)
         for _, one in chosen[:limit]
     ]
     if len(chosen) <= limit:
@@ -169,10 +170,15 @@ def summaries(state: State, account_id: str, entity_type: str) -> Iterator[Store
             after = found[-1].key
 
 
-def _of_list(entity: Entity, listed: Listed, as_of: int) -> ShownEntity:
+def _of_list(known: EntityType, entity: Entity, listed: Listed, as_of: int) -> ShownEntity:
     rest = listed.rest
     reported = decode_summary(rest).reported if isinstance(rest, bytes) else rest
-    return _shown(entity, as_of, listed.metrics, reported)
+    return _shown(entity, as_of, _in_order(known, listed.metrics), reported)
+
+
+def _in_order(known: EntityType, metrics: dict[str, Value | None]) -> dict[str, Value | None]:
+    """As the definitions have them."""
+    return {name: metrics[name] for name in known.answers}
 
 
 def _shown(

@@ -25,7 +25,7 @@ from tallybrook.entities.storing import Change
 from tallybrook.events.instants import DAY_US
 
 MOST_FACTS = 150_000
-"""Of all entities together; some 200 bytes each."""
+"""Of all entities together; up to 300 bytes each."""
 
 
 class Copy(Struct):

@@ -39,8 +39,8 @@ def deliver(
     made: list[tuple[int, Made]] = []
     for index, event in enumerate(events):
         report = reports.setdefault(event.account_id, Report())
-        if out.rules.table.unknown == "keep" and not is_known(event, out.rules):
-            report.count("kept", event.event_type)
+        if _stays(event, out.rules):
+            report.count("kept", None if is_known(event, out.rules) else event.event_type)
             continue
         try:
             made.append((index, transform(event, out.rules)))
@@ -56,6 +56,13 @@ def deliver(
             unknown_type = None if one.known else event.event_type
             report.count("sent", unknown_type, cut=one.cut)
     return reports
+
+
+def _stays(event: Event, rules: Rules) -> bool:
+    """Whether the table leaves an event in the log."""
+    table = rules.table
+    unlisted = table.unknown == "keep" and not is_known(event, rules)
+    return unlisted or event.event_type in table.keep
 
 
 def _fail(

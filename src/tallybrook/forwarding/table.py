@@ -30,5 +30,6 @@ class Table(Struct, frozen=True, forbid_unknown_fields=True):
     types: dict[str, Kind]
     metrics: dict[Name, list[str]]
     unknown: Literal["send", "keep"]
+    keep: list[str]
     drop: list[str]
     limits: Limits

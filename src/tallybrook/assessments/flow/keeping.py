@@ -7,6 +7,7 @@ Both are maxima, so they come out the same in whatever order contents arrive.
 
 import random
 import time
+from collections.abc import Sequence
 from functools import partial
 
 import msgspec
@@ -24,7 +25,7 @@ from tallybrook.assessments.flow.scored import canonical
 from tallybrook.assessments.flow.shapes import Latest, Scored, Standing
 from tallybrook.assessments.flow.telling import event_of
 from tallybrook.errors import ConflictError, StorageError
-from tallybrook.ports.state import ABSENT, Change, Put, State
+from tallybrook.ports.state import ABSENT, MAX_CHANGES, Change, Put, State
 from tallybrook.ports.state.updating import ATTEMPTS, update
 
 _FIRST_S = 0.005
@@ -104,17 +105,25 @@ def _rank(one: Latest) -> tuple[str, str, str]:
     return one.timestamp, one.assessment_id, one.content
 
 
-def mark_received(state: State, account_id: str, assessment_id: str, now_us: int) -> None:
-    """Remember that an assessment came, unless it has a score or is waiting already."""
-    update(
-        state, standings_partition(account_id), assessment_id, partial(_received, now_us=now_us)
-    )  # fmt: skip
+def mark_received(
+    state: State, account_id: str, assessment_ids: Sequence[str], now_us: int
+) -> None:
+    """Remember that assessments came, but for those that have a score or wait already."""
+    partition, names = standings_partition(account_id), list(dict.fromkeys(assessment_ids))
+    fresh = msgspec.msgpack.encode(Standing(status="received", received_at=now_us))
+    for at in range(0, len(names), MAX_CHANGES):
+        some = names[at : at + MAX_CHANGES]
+        try:
+            state.write([Put(partition, name, fresh, ABSENT) for name in some])
+        except ConflictError:  # of some there is something
+            for name in some:
+                update(state, partition, name, partial(_received, fresh=fresh))
 
 
-def _received(value: bytes | None, now_us: int) -> bytes:
+def _received(value: bytes | None, fresh: bytes) -> bytes:
     if value is not None and _standing.decode(value).status != "failed":
         return value
-    return msgspec.msgpack.encode(Standing(status="received", received_at=now_us))
+    return fresh
 
 
 def mark_failed(

@@ -68,13 +68,12 @@ def receive(taken: Sequence[Taken], account_id: str, desk: Desk, now_us: int) ->
     """Store and queue what was not scored before. Durable when it returns; after an error all of
     it can be received again."""
     using, fresh = desk.anonymizer(), [one for one in taken if not one.known]
-    queued = []
-    for one in fresh:
-        key = _stored(using.objects, account_id, one.body)
-        mark_received(using.state, account_id, one.assessment_id, now_us)
-        queued.append(tasks.encode(Task(key, one.assessment_id)))
-    if queued:
-        desk.queue.send(queued)
+    if not fresh:
+        return
+    keys = [_stored(using.objects, account_id, one.body) for one in fresh]
+    mark_received(using.state, account_id, [one.assessment_id for one in fresh], now_us)
+    queued = zip(keys, fresh, strict=True)
+    desk.queue.send([tasks.encode(Task(key, one.assessment_id)) for key, one in queued])
 
 
 def take_or_refuse(body: bytes, account_id: str, using: Anonymizer, now_us: int) -> Taken | Refused:

@@ -2,6 +2,7 @@
 
 import base64
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any, get_args
 
@@ -57,9 +58,8 @@ async def entities(call: Call) -> Response:
     if "cursor" in call.query:
         as_of, after = _cursor(call.query["cursor"], tuple[int, reading.Place])
     reading.require_known(stores.catalog, as_of, now)
-    read = partial(reading.page, stores.state, stores.catalog)
-    if stores.rosters is not None:
-        read = stores.rosters.page
+    plain = partial(reading.page, stores.state, stores.catalog)
+    read: Callable[..., reading.Page] = stores.rosters.page if stores.rosters else plain
     page = await call.context.read(read, call.account_id, known.type, order, as_of, limit, after)
     following = _cursor_text((as_of, page.after)) if page.after is not None else None
     sort = "-" * order.descending + order.metric
