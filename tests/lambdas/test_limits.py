@@ -44,7 +44,7 @@ class Budget(Struct, frozen=True):
 
 
 BUDGETS = {
-    "http": Budget(WEB | GRAPHQL_SERVER, 560, 80),
+    "http": Budget(WEB | GRAPHQL_SERVER, 610, 85),
     "query": Budget(WEB | {"duckdb", "numpy", "sqlglot"}, 700, 400),
     "sockets": Budget(LIVE, 520, 75),
     "sequence": Budget(LIVE, 460, 90),

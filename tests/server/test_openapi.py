@@ -12,7 +12,7 @@ from tests.server.running import Account, Running
 from tests.support.commands import clean_env
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
-EXAMPLES = os.environ.get("TALLYBROOK_SCHEMA_EXAMPLES", "8")
+EXAMPLES = os.environ.get("TALLYBROOK_SCHEMA_EXAMPLES", "3")
 """Of each kind for each call, besides what the phases of examples and coverage always try."""
 
 
