@@ -34,7 +34,7 @@ def alpha(units: Sequence[Sequence[float | None]], metric: Metric) -> float | No
             apart = sum(difference(a, b) for a, b in permutations(unit, 2))
             observed += apart / (len(unit) - 1)
     expected = sum(count * difference(a, b) for (a, b), count in seen.items())
-    return 1 - (n - 1) * observed / expected
+    return 1 - (n - 1) * observed / expected if expected else None
 
 
 def _differences(totals: Counter[float]) -> dict[tuple[float, float], int]:
@@ -64,4 +64,6 @@ def interval_alpha(pairs: Sequence[tuple[float, float]]) -> float | None:
     mean = sum(values) / n
     # The differences of all ordered pairs sum to 2 n times the squared deviations.
     expected = 2 * n * sum((value - mean) ** 2 for value in values)
+    if not expected:  # they differ by less than a square can hold
+        return None
     return 1 - (n - 1) * 2 * sum((a - b) ** 2 for a, b in pairs) / expected
