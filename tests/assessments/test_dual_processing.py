@@ -28,17 +28,14 @@ from tallybrook.entities.reading_alerts import alerts, with_state
 from tallybrook.errors import StorageError
 from tallybrook.events.instants import DAY_US, MAX_US, MIN_US
 from tallybrook.events.model import Event
-from tallybrook.ports.aws.tables import STATE
 from tallybrook.ports.bus import Notice
 from tallybrook.ports.log import FailedRecord
 from tallybrook.ports.queue.local import SqliteQueue
 from tallybrook.ports.state import Change, State
-from tallybrook.ports.state.aws import DynamoState
-from tallybrook.ports.state.local import SqliteState
 from tallybrook.wiring.agreement import telling
 from tests.assessments.dual import PRICES, drawn, worked
 from tests.entities.world import NOW_US, Listening, MemoryState, Moving
-from tests.support.emulator import make_tables
+from tests.support.states import two_states
 
 CATALOG = Catalog(load("tutoring"))
 
@@ -96,16 +93,7 @@ def far(number: int) -> dict[str, Any]:
 @pytest.fixture(params=["local", "aws"])
 def states(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[State]]:
     """The same store, opened by each of two."""
-    clock = Moving()
-    if request.param == "aws":
-        stack = request.getfixturevalue("stack")
-        make_tables(stack, (STATE,))
-        yield [DynamoState(stack, clock) for _ in range(2)]
-        return
-    opened = [SqliteState(tmp_path / "state.db", clock) for _ in range(2)]
-    yield list(opened)
-    for state in opened:
-        state.close()
+    yield from two_states(request, tmp_path, Moving())
 
 
 def test_one_message_leaves_one_of_each() -> None:

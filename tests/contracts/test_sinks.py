@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -26,18 +27,19 @@ Arrived = tuple[str, str]
 """(order key, event id)."""
 
 
-class World:
+class World(ABC):
     """A sink, what has arrived behind it, and how to make it fail once."""
 
     def __init__(self, sink: Sink) -> None:
         self.sink = sink
 
+    @abstractmethod
     def arrived(self) -> list[Arrived]:
-        raise NotImplementedError
+        """What is there, in order."""
 
+    @abstractmethod
     def failing_once(self) -> Any:
         """While it lasts the next call does not go through, or goes through in part."""
-        raise NotImplementedError
 
     def close(self) -> None:
         self.sink.close()

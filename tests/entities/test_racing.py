@@ -13,12 +13,9 @@ from tallybrook.entities.places import Entity
 from tallybrook.entities.reading import one
 from tallybrook.entities.reading_alerts import alerts
 from tallybrook.events.instants import HOUR_US
-from tallybrook.ports.aws.tables import STATE
 from tallybrook.ports.state import State
-from tallybrook.ports.state.aws import DynamoState
-from tallybrook.ports.state.local import SqliteState
 from tests.entities.world import NOW_US, Listening, Moving, event, take
-from tests.support.emulator import make_tables
+from tests.support.states import two_states
 
 CATALOG = Catalog(load("tutoring"))
 
@@ -26,16 +23,7 @@ CATALOG = Catalog(load("tutoring"))
 @pytest.fixture(params=["local", "aws"])
 def states(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[State]]:
     """The same store, opened by each of two."""
-    clock = Moving()
-    if request.param == "aws":
-        stack = request.getfixturevalue("stack")
-        make_tables(stack, (STATE,))
-        yield [DynamoState(stack, clock) for _ in range(2)]
-        return
-    opened = [SqliteState(tmp_path / "state.db", clock) for _ in range(2)]
-    yield list(opened)
-    for state in opened:
-        state.close()
+    yield from two_states(request, tmp_path, Moving())
 
 
 def test_nothing_is_lost(states: list[State]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import uvicorn
 import uvloop
 
@@ -44,6 +45,12 @@ class Account:
         """The answer of a GET that succeeds."""
         reply = self.http.get(path, params=params)
         assert reply.status_code == 200, reply.text
+        return reply.json()
+
+    def taken_in(self, path: str, body: Any) -> Any:
+        """The answer to a JSON body that is taken in (202)."""
+        reply = self.http.post(path, json=body)
+        assert reply.status_code == 202, reply.text
         return reply.json()
 
     def send(self, *events: dict[str, Any]) -> Any:
@@ -114,6 +121,13 @@ def serving(data: Path, **settings: Any) -> Iterator[Running]:
         yield Running(server, listening.getsockname()[1], data, stop)
     finally:
         stop()
+
+
+def account_of(request: pytest.FixtureRequest, running: Running) -> Iterator[Account]:
+    """For a fixture: an account that only the requesting test has."""
+    account = running.account(f"a{abs(hash(request.node.name)) % 10**9}")
+    yield account
+    account.close()
 
 
 def event(event_type: str = "view", user: str = "u1", **fields: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from tallybrook.settings import Settings
 from tallybrook.wiring import open_failed
 from tallybrook.wiring.agreement import agreement_queue, measuring
 from tests.assessments.dual import drawn, worked
-from tests.server.running import Account, Running, assert_problem, serving
+from tests.server.running import Account, Running, account_of, assert_problem, serving
 from tests.support import wait_for
 
 
@@ -36,15 +36,7 @@ def working(running: Running) -> Iterator[None]:
 
 @pytest.fixture
 def acme(running: Running, request: pytest.FixtureRequest) -> Iterator[Account]:
-    account = running.account(f"a{abs(hash(request.node.name)) % 10**9}")
-    yield account
-    account.close()
-
-
-def post(account: Account, message: Any, path: str = "/agreement/messages") -> Any:
-    reply = account.http.post(path, json=message)
-    assert reply.status_code == 202, reply.text
-    return reply.json()
+    yield from account_of(request, running)
 
 
 def measured(account: Account, name: str) -> Any:
@@ -58,7 +50,7 @@ def measured(account: Account, name: str) -> Any:
 def test_from_the_door_to_the_answer(acme: Account, working: None) -> None:
     """202 with what to follow, then the measurement, an event in the log that counts, and the
     same message again is a duplicate."""
-    told = post(acme, worked())
+    told = acme.taken_in("/agreement/messages", worked())
     assert told["status"] == "accepted"
     (one,) = measured(acme, "worked")["measurements"]
     assert one["measurement_id"] == told["measurement_id"]
@@ -66,14 +58,16 @@ def test_from_the_door_to_the_answer(acme: Account, working: None) -> None:
     wait_for(lambda: acme.total("ai_agreement_measured") == 1)
     event = acme.get(f"/events/{told['measurement_id']}")
     assert event["properties"]["assessment_id"] == "worked"
-    assert post(acme, worked() | {"extra": 1}) == told | {"status": "duplicate"}
+    assert acme.taken_in("/agreement/messages", worked() | {"extra": 1}) == told | {
+        "status": "duplicate"
+    }
 
 
 def test_a_batch_answers_for_each(acme: Account, working: None) -> None:
     """Good ones are queued, bad ones are failed records that can be put right and replayed."""
     bad = worked() | {"assessmentId": "fixed"}
     del bad["timestamp"]
-    told = post(acme, {"messages": [worked(), bad, 7]}, "/agreement/batch")
+    told = acme.taken_in("/agreement/batch", {"messages": [worked(), bad, 7]})
     assert (told["accepted"], told["duplicate"], told["rejected"]) == (1, 0, 2)
     error = told["results"][1]["error"]
     assert [fault["pointer"] for fault in error["errors"]] == ["/timestamp"]
@@ -102,7 +96,7 @@ def test_a_window_and_a_drift(acme: Account, working: None) -> None:
         drawn(draw, n, now - DAY_US + n * 1_000_000, spread=3 if n < 100 else 12)
         for n in range(150)
     ]
-    post(acme, {"messages": messages}, "/agreement/batch")
+    acme.taken_in("/agreement/batch", {"messages": messages})
     wait_for(lambda: acme.get("/agreement")["report"]["messages"] == 150)
     found = acme.get("/agreement", group_by="1h")
     assert found["complete"]
@@ -157,7 +151,7 @@ def test_bad_messages_at_the_door(acme: Account, running: Running) -> None:
     assert_problem(acme.http.post(batch, json={"messages": 5}), 422)
     assert_problem(acme.http.post(batch, json={"messages": [1] * 501}), 413)
     assert_problem(acme.http.post(batch, content=b"a", headers={"Content-Type": "text/csv"}), 415)
-    assert post(acme, {"messages": []}, batch)["results"] == []
+    assert acme.taken_in(batch, {"messages": []})["results"] == []
     reader = running.account(acme.account_id, scopes=frozenset({"read"}))
     assert_problem(reader.http.post("/agreement/messages", json=worked()), 403)
     reader.close()
@@ -166,7 +160,9 @@ def test_bad_messages_at_the_door(acme: Account, running: Running) -> None:
 def test_another_account_is_not_reached(running: Running, working: None) -> None:
     """The account is the key's, whatever the message names."""
     mine, theirs = running.account("mine"), running.account("theirs")
-    post(mine, worked() | {"account_id": "theirs", "assessmentId": "whose"})
+    mine.taken_in(
+        "/agreement/messages", worked() | {"account_id": "theirs", "assessmentId": "whose"}
+    )
     assert measured(mine, "whose")
     assert_problem(theirs.http.get("/agreement/whose"), 404)
     mine.close()
@@ -177,7 +173,7 @@ def test_what_was_acknowledged_survives(tmp_path: Path) -> None:
     """After 202 the message is in the queue's file, also when the server is gone."""
     with serving(tmp_path) as running:
         account = running.account("acme")
-        post(account, worked())
+        account.taken_in("/agreement/messages", worked())
         account.close()
     queue = agreement_queue(Settings(data=str(tmp_path)))
     (message,) = queue.receive()

@@ -15,7 +15,7 @@ from tallybrook.settings import Settings
 from tallybrook.wiring import open_failed
 from tallybrook.wiring.assessments import assessment_queue, scoring
 from tests.assessments.raw import PLANTED, assessment, forms, plant
-from tests.server.running import Account, Running, assert_problem, serving
+from tests.server.running import Account, Running, account_of, assert_problem, serving
 from tests.support import wait_for
 
 
@@ -37,15 +37,7 @@ def working(running: Running) -> Iterator[None]:
 
 @pytest.fixture
 def acme(running: Running, request: pytest.FixtureRequest) -> Iterator[Account]:
-    account = running.account(f"a{abs(hash(request.node.name)) % 10**9}")
-    yield account
-    account.close()
-
-
-def post(account: Account, message: Any, path: str = "/assessments") -> Any:
-    reply = account.http.post(path, json=message)
-    assert reply.status_code == 202, reply.text
-    return reply.json()
+    yield from account_of(request, running)
 
 
 def finished(account: Account, told: Any) -> Any:
@@ -62,7 +54,7 @@ def test_from_the_door_to_the_score(acme: Account, working: None) -> None:
     """202 with what to follow, then the scores of the formulas, by any of its names; an event in
     the log; the same again is a duplicate."""
     raw = assessment()
-    told = post(acme, raw)
+    told = acme.taken_in("/assessments", raw)
     assert told["status"] == "accepted"
     standing = finished(acme, told)
     assert (standing["status"], standing["assessment_id"]) == ("scored", told["assessment_id"])
@@ -80,7 +72,7 @@ def test_from_the_door_to_the_score(acme: Account, working: None) -> None:
     (event,) = acme.get(f"/users/{result['anonymous_user_id']}/events")["events"]
     assert event["properties"]["scores"] == result["scores"]
     assert event["timestamp"] == "2026-03-01T10:00:00Z"
-    again = post(acme, raw | {"email": "other@mail.example.com"})
+    again = acme.taken_in("/assessments", raw | {"email": "other@mail.example.com"})
     assert again == told | {"status": "duplicate"}
 
 
@@ -114,7 +106,7 @@ def test_a_batch_answers_for_each(acme: Account, running: Running, working: None
     """Good ones are scored, bad ones are failed records that hold nothing personal: who may replay
     sees what failed, others do not; edited and replayed it is scored once."""
     bad = assessment(assessmentId="a-2", responses=[{"questionId": "1", "answer": 9}])
-    told = post(acme, {"assessments": [assessment(), bad, 7]}, "/assessments/batch")
+    told = acme.taken_in("/assessments/batch", {"assessments": [assessment(), bad, 7]})
     assert (told["accepted"], told["duplicate"], told["rejected"]) == (1, 0, 2)
     assert finished(acme, told["results"][0])["status"] == "scored"
     error = told["results"][1]["error"]
@@ -169,7 +161,7 @@ def test_nothing_personal_is_anywhere_else(tmp_path: Path) -> None:
     with serving(tmp_path / "data") as running:
         account = running.account("acme", scopes=frozenset({"write"}))
         raws = list(planted())
-        told = post(account, {"assessments": raws}, "/assessments/batch")
+        told = account.taken_in("/assessments/batch", {"assessments": raws})
         assert told["accepted"] > 5
         assert told["rejected"] > 5
         settings = Settings(data=str(running.data))
@@ -242,7 +234,7 @@ def test_distributions(acme: Account, working: None) -> None:
         raws[0] | {"assessmentId": "later", "timestamp": "2026-05-01T00:00:00Z"},
         raws[1] | {"assessmentId": "earlier", "timestamp": "2025-05-01T00:00:00Z"},
     ]
-    told = post(acme, {"assessments": raws}, "/assessments/batch")
+    told = acme.taken_in("/assessments/batch", {"assessments": raws})
     for one in told["results"]:
         finished(acme, one)
     found = acme.get("/assessments/distributions", group_by="industry")

@@ -75,9 +75,10 @@ def measuring(
     settings: Settings, keep_failed: KeepFailed, clock: Clock = system_clock
 ) -> Iterator[None]:
     """Work off the messages of a data directory for as long as the block lasts."""
-    from tallybrook.assessments.dual_ai.working import work_once, working
+    from tallybrook.assessments.dual_ai.working import work_once
     from tallybrook.ports.bus.local import LocalBus
     from tallybrook.ports.log.relay import handing
+    from tallybrook.ports.working import working
     from tallybrook.wiring.local import open_local_state
 
     with ExitStack() as opened:

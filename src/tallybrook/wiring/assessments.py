@@ -77,10 +77,10 @@ def scoring(
     settings: Settings, keep_failed: Callable[[FailedRecord], None], clock: Clock = system_clock
 ) -> Iterator[None]:
     """Work off the assessments of a data directory for as long as the block lasts."""
-    from tallybrook.assessments.dual_ai.working import working
     from tallybrook.assessments.flow.processing import Ports
     from tallybrook.assessments.flow.working import work_once
     from tallybrook.ports.log.relay import handing
+    from tallybrook.ports.working import working
     from tallybrook.wiring.agreement import outside_queue
     from tallybrook.wiring.local import open_local_state
 

@@ -152,8 +152,8 @@ def open_entity_consumer(
     from tallybrook.assessments.dual_ai.watching import ALERT_TYPE as DRIFT
     from tallybrook.entities import webhook
     from tallybrook.entities.consumer import EntityConsumer
-    from tallybrook.entities.delivering import delivering
     from tallybrook.ports.bus.local import LocalBus
+    from tallybrook.ports.working import working
 
     with ExitStack() as opened:
         state = opened.enter_context(closing(open_local_state(settings, clock)))
@@ -169,7 +169,7 @@ def open_entity_consumer(
             )  # fmt: skip
         else:
             bus.unsubscribe(webhook.SUBSCRIBER)
-        opened.enter_context(delivering(bus))
+        opened.enter_context(working(bus.deliver, "alerts"))
         yield EntityConsumer(state, bus, catalog, keep_failed, clock)
 
 

@@ -5,7 +5,6 @@ No name here holds anything of a person but pseudonyms. An account holds no ``#`
 
 import hashlib
 
-from tallybrook.assessments.agreement.message import MAX_MESSAGE_BYTES
 from tallybrook.errors import InvalidError
 
 SOURCE = "assessments"
@@ -14,7 +13,7 @@ SOURCE = "assessments"
 RAW_PREFIX = "raw/assessments/"
 OUT_PREFIX = "anonymised/assessments/"
 
-MAX_BODY_BYTES = MAX_MESSAGE_BYTES
+MAX_BODY_BYTES = 256 * 1024
 """An assessment that comes over HTTP; ten times one of 300 answers."""
 
 EVENTS = "assessments.events"

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Literal
 
-import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 from starlette.responses import Response
 
 from tallybrook.analytics.periods import GROUPS, floor_to
@@ -19,7 +18,7 @@ from tallybrook.assessments.dual_ai.showing import (
     shown,
 )
 from tallybrook.entrypoints.server import params
-from tallybrook.entrypoints.server.bodies import is_ndjson, read_body, require_json_type
+from tallybrook.entrypoints.server.bodies import is_ndjson, items_of, read_body, require_json_type
 from tallybrook.entrypoints.server.collect import ItemError, item_error
 from tallybrook.entrypoints.server.context import Call
 from tallybrook.entrypoints.server.problems import json_response
@@ -28,10 +27,8 @@ from tallybrook.errors import (
     InvalidError,
     NotFoundError,
     TerminalError,
-    TooLargeError,
 )
-from tallybrook.events.batches import MAX_BATCH_BYTES, MAX_BATCH_EVENTS
-from tallybrook.events.checks import require_json
+from tallybrook.events.batches import MAX_BATCH_BYTES
 from tallybrook.events.instants import DAY_US, MIN_US
 from tallybrook.events.model import MAX_TEXT
 from tallybrook.failed.keeping import failed_record, original_bytes
@@ -83,13 +80,6 @@ class Taken(Struct):
     received: Received
 
 
-class _Batch(Struct):
-    messages: list[Raw]
-
-
-_BATCH = msgspec.json.Decoder(_Batch)
-
-
 async def post_message(call: Call) -> Response:
     require_json_type(call.request.headers)
     taken = _taken(await read_body(call.request, MAX_MESSAGE_BYTES), call.account_id)
@@ -100,7 +90,7 @@ async def post_message(call: Call) -> Response:
 
 async def post_messages(call: Call) -> Response:
     ndjson = is_ndjson(call.request.headers)
-    bodies = _bodies(await read_body(call.request, MAX_BATCH_BYTES), ndjson=ndjson)
+    bodies = items_of(await read_body(call.request, MAX_BATCH_BYTES), "messages", ndjson=ndjson)
     call.principal.take(len(bodies))
     items = [_item(body, call) for body in bodies]
     taken = [one for one in items if isinstance(one, Taken)]
@@ -179,22 +169,6 @@ def _reply(taken: Taken, *, known: bool) -> MessageReply:
     received = taken.received
     status: Literal["accepted", "duplicate"] = "duplicate" if known else "accepted"
     return MessageReply(status, received.message.assessment_id, received.measurement_id)
-
-
-def _bodies(body: bytes, *, ndjson: bool) -> list[bytes]:
-    if ndjson:
-        found = [line for line in body.split(b"\n") if line.strip()]
-    else:
-        require_json(body)
-        try:
-            found = [bytes(raw) for raw in _BATCH.decode(body).messages]
-        except msgspec.MsgspecError:
-            raise InvalidError.of("/messages", "must be an array") from None
-    if len(found) > MAX_BATCH_EVENTS:
-        raise TooLargeError(
-            f"a batch is at most {MAX_BATCH_EVENTS} messages, this one has {len(found)}"
-        )
-    return found
 
 
 Refused = tuple[TerminalError, FailedRecord]

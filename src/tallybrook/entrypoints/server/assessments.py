@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
-import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 from starlette.responses import Response
 
 from tallybrook.assessments.flow import reading
@@ -28,24 +27,16 @@ from tallybrook.entrypoints.server.assessing import (
     AssessmentReply,
     AssessmentStatus,
 )
-from tallybrook.entrypoints.server.bodies import is_ndjson, read_body, require_json_type
+from tallybrook.entrypoints.server.bodies import is_ndjson, items_of, read_body, require_json_type
 from tallybrook.entrypoints.server.collect import item_error
 from tallybrook.entrypoints.server.context import Call
 from tallybrook.entrypoints.server.problems import json_response
-from tallybrook.errors import ConflictError, InvalidError, NotFoundError, TooLargeError
-from tallybrook.events.batches import MAX_BATCH_BYTES, MAX_BATCH_EVENTS
-from tallybrook.events.checks import require_json
+from tallybrook.errors import ConflictError, InvalidError, NotFoundError
+from tallybrook.events.batches import MAX_BATCH_BYTES
 from tallybrook.events.instants import format_instant
 from tallybrook.ports.log import FailedRecord, Write
 
 DEFAULT_TYPE = "ocean-120"
-
-
-class _Batch(Struct):
-    assessments: list[Raw]
-
-
-_BATCH = msgspec.json.Decoder(_Batch)
 
 
 async def post_assessment(call: Call) -> Response:
@@ -59,7 +50,7 @@ async def post_assessment(call: Call) -> Response:
 
 async def post_assessments(call: Call) -> Response:
     ndjson = is_ndjson(call.request.headers)
-    bodies = _bodies(await read_body(call.request, MAX_BATCH_BYTES), ndjson=ndjson)
+    bodies = items_of(await read_body(call.request, MAX_BATCH_BYTES), "assessments", ndjson=ndjson)
     call.principal.take(len(bodies))
     items = await call.context.read(_take_in_all, call, bodies)
     refused = [one.record for one in items if isinstance(one, Refused)]
@@ -170,22 +161,6 @@ def _reply(taken: Taken) -> AssessmentReply:
 
 def _location(taken: Taken) -> str:
     return f"/assessments/{taken.assessment_id}"
-
-
-def _bodies(body: bytes, *, ndjson: bool) -> list[bytes]:
-    if ndjson:
-        found = [line for line in body.split(b"\n") if line.strip()]
-    else:
-        require_json(body)
-        try:
-            found = [bytes(raw) for raw in _BATCH.decode(body).assessments]
-        except msgspec.MsgspecError:
-            raise InvalidError.of("/assessments", "must be an array") from None
-    if len(found) > MAX_BATCH_EVENTS:
-        raise TooLargeError(
-            f"a batch is at most {MAX_BATCH_EVENTS} assessments, this one has {len(found)}"
-        )
-    return found
 
 
 def _batch_reply(items: Sequence[Taken | Refused]) -> AssessmentBatchReply:

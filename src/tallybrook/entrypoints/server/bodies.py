@@ -4,16 +4,21 @@ import zlib
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+import msgspec
 import zstandard
 from starlette.requests import ClientDisconnect, Request
 
-from tallybrook.errors import MalformedError, TooLargeError, UnsupportedTypeError
+from tallybrook.errors import InvalidError, MalformedError, TooLargeError, UnsupportedTypeError
+from tallybrook.events.batches import MAX_BATCH_EVENTS
+from tallybrook.events.checks import require_json
 
 JSON_TYPES = frozenset({"application/json", "text/json"})
 NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 MAX_MEMBERS = 256
 MAX_WINDOW = 1 << 23
 """What RFC 8878 asks every decoder to take; nobody may ask for more memory."""
+_RAW_KEYS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_RAW_ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 SLICE = 256
 """Few enough compressed bytes that what comes of them (zstd: at most 128 KB of 4) stays small."""
 
@@ -130,3 +135,21 @@ def media_type(headers: Mapping[str, str]) -> str:
         if name == "charset" and value.strip('" ') not in ("utf-8", "utf8", "us-ascii"):
             raise UnsupportedTypeError(f"charset {value}: send UTF-8")
     return kind.strip()
+
+
+def items_of(body: bytes, name: str, *, ndjson: bool) -> list[bytes]:
+    """The items of a batch, as they stand: the lines of NDJSON, or the elements of the array that
+    an object has under ``name``. Raises ``MalformedError``, ``InvalidError``, ``TooLargeError``."""
+    if ndjson:
+        found = [line for line in body.split(b"\n") if line.strip()]
+    else:
+        require_json(body)
+        try:
+            found = [bytes(raw) for raw in _RAW_ITEMS.decode(_RAW_KEYS.decode(body)[name])]
+        except (msgspec.MsgspecError, KeyError):
+            raise InvalidError.of(f"/{name}", "must be an array") from None
+    if len(found) > MAX_BATCH_EVENTS:
+        raise TooLargeError(
+            f"a batch is at most {MAX_BATCH_EVENTS} {name}, this one has {len(found)}"
+        )
+    return found

@@ -68,7 +68,7 @@ class Hub:
         self._signalled = False
         self._since = head
         self.seq = head
-        self.before: Callable[[Client], Awaitable[None]] = _at_once
+        self.before: Callable[[Client], Awaitable[None]] | None = None
         """Awaited of each client that has joined, before its snapshots are read."""
 
     def committed(self, commit: Commit) -> None:
@@ -136,7 +136,3 @@ class Hub:
         for client in self._clients:
             if client.account_id == account_id and topic in client.topics:
                 client.push(message)
-
-
-async def _at_once(_client: Client) -> None:
-    pass

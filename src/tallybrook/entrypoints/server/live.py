@@ -116,7 +116,8 @@ async def messages(
     """
     hub.join(client)
     try:
-        await hub.before(client)
+        if hub.before is not None:
+            await hub.before(client)
         for topic in TOPICS:
             if topic in client.topics:
                 missed = None if since is None else hub.missed(client.account_id, topic, since)
