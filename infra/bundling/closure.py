@@ -76,26 +76,31 @@ def others(modules: Iterable[str]) -> set[str]:
 
 def _imported(module: str, *, names: bool = True) -> Iterator[str]:
     package = _package_of(module)
-    for node in _run_time(_tree(module)):
+    for node in _imports_in(module):
         yield from _names(node, package)[: None if names or isinstance(node, ast.Import) else 1]
 
 
-def _run_time(node: ast.AST) -> Iterator[ast.AST]:
-    """All nodes below, but those that only a type checker sees."""
+@cache
+def _imports_in(module: str) -> tuple[ast.Import | ast.ImportFrom, ...]:
+    """The import statements of a module, but those that only a type checker sees."""
+    return tuple(_run_time(_tree(module)))
+
+
+def _run_time(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
-            continue
-        yield child
-        yield from _run_time(child)
+        if isinstance(child, ast.Import | ast.ImportFrom):
+            yield child
+        elif isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case) and not (
+            isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)
+        ):
+            yield from _run_time(child)
 
 
-def _names(node: ast.AST, package: str) -> list[str]:
+def _names(node: ast.Import | ast.ImportFrom, package: str) -> list[str]:
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
-    if isinstance(node, ast.ImportFrom):
-        name = resolve_name("." * node.level + (node.module or ""), package)
-        return [name, *(f"{name}.{alias.name}" for alias in node.names)]
-    return []
+    name = resolve_name("." * node.level + (node.module or ""), package)
+    return [name, *(f"{name}.{alias.name}" for alias in node.names)]
 
 
 def _package_of(module: str) -> str:
@@ -113,7 +118,12 @@ def _parents(name: str) -> list[str]:
     return [".".join(parts[:count]) for count in range(1, len(parts))]
 
 
-def _clients(module: str) -> Iterator[str]:
+@cache
+def _clients(module: str) -> tuple[str, ...]:
+    return tuple(_asked_for(module))
+
+
+def _asked_for(module: str) -> Iterator[str]:
     for node in ast.walk(_tree(module)):
         if not (isinstance(node, ast.Call) and node.args):
             continue

@@ -21,6 +21,7 @@ from infra.bundling.distributions import Unpacked
 from infra.bundling.errors import BundlingError
 from infra.bundling.functions import IMPORTED_LATE, Function, function
 from infra.bundling.loading import Loaded, loaded
+from infra.bundling.remembering import remembered
 from infra.bundling.target import DEPLOYED, Arch, Target, host
 from infra.bundling.wheels import unpacked
 
@@ -58,6 +59,10 @@ def contents(wanted: Function) -> Contents:
     """What a function needs: what it loads when it is imported and opened, and what the modules
     it can reach import later, less what it never calls. Raises ``BundlingError`` when it cannot
     be imported."""
+    return remembered(wanted.name, Contents, lambda: _contents(wanted))
+
+
+def _contents(wanted: Function) -> Contents:
     packages = Unpacked(unpacked(host()))
     at_once = loaded(wanted.module, SOURCE, packages.folder)
     modules = _ours(at_once) | reachable(wanted.module, *wanted.programs)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import cache_from_source
 from pathlib import Path
@@ -26,11 +26,12 @@ from infra.bundling import (
     zip_bundle,
 )
 from infra.bundling.closure import EMBEDDED, SOURCE, imports, reachable, services
-from infra.bundling.loading import loaded
+from infra.bundling.loading import Loaded, loaded
+from infra.bundling.packing import contents
 from infra.bundling.target import Target
 from infra.bundling.wheels import unpacked
 from infra.functions import FUNCTIONS as DEPLOYED_FUNCTIONS
-from tests.support.bundles import Made, shared_bundles
+from tests.support.bundles import Made, shared_bundles, shared_loads
 
 NAMES = [known.name for known in FUNCTIONS]
 NOT_DEPLOYED = {"forward"}
@@ -48,6 +49,12 @@ DUCKDB_LIMIT_BYTES = 200_000_000
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """Each bundle once."""
     return shared_bundles(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def loads(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Loaded]:
+    """What each handler loads from its bundle."""
+    return shared_loads(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
@@ -73,12 +80,13 @@ def test_every_deployed_function_can_be_packed() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_handler_is_imported_from_its_bundle_alone(name: str, made: Made) -> None:
+def test_handler_is_imported_from_its_bundle_alone(
+    name: str, made: Made, loads: Callable[[str], Loaded]
+) -> None:
     """A bare interpreter that sees the bundle and the standard library imports the handler, and
     everything it loads is of one of the two."""
     folder = made(name)
-    found = loaded(function(name).module, folder)
-    places = {Path(file) for file in found.files.values() if file}
+    places = {Path(file) for file in loads(name).files.values() if file}
     inside = {place for place in places if place.is_relative_to(folder)}
     assert inside
     assert not [place for place in places - inside if "site-packages" in place.parts]
@@ -217,7 +225,22 @@ def test_archive_holds_the_folder(tmp_path: Path) -> None:
     assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
 
 
-@pytest.mark.parametrize("name", NAMES)
+TYPICAL = {"http", "query", "recount"}
+"""Together they hold every package; packing the others for another machine too is left to
+``make soak``."""
+
+TARGETED = [
+    name if name in TYPICAL else pytest.param(name, marks=pytest.mark.slow) for name in NAMES
+]
+
+
+def test_typical_functions_hold_every_package() -> None:
+    """What is found in none of them would be packed for another machine in no test."""
+    packages = {name: contents(function(name)).distributions for name in NAMES}
+    assert set().union(*packages.values()) == set().union(*(packages[name] for name in TYPICAL))
+
+
+@pytest.mark.parametrize("name", TARGETED)
 def test_deployed_bundle_is_of_the_deployed_machine(
     name: str, for_deployment: Target, made: Made
 ) -> None:
@@ -234,7 +257,7 @@ def test_deployed_bundle_is_of_the_deployed_machine(
         assert not list(folder.rglob("*.pyc"))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", TARGETED)
 def test_deployed_bundle_is_small(name: str, for_deployment: Target, made: Made) -> None:
     """As the one for this machine."""
     limit = DUCKDB_LIMIT_BYTES if name in WITH_DUCKDB else LIMIT_BYTES
@@ -253,10 +276,10 @@ def _packages(folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("name", sorted({*NAMES} - WITH_DUCKDB))
-def test_embedded_backends_stay_out(name: str, made: Made) -> None:
+def test_embedded_backends_stay_out(name: str, made: Made, loads: Callable[[str], Loaded]) -> None:
     """What only the embedded product runs is in no bundle that does not load it, but for the SQL
     engine: that for AWS is built on it."""
-    used = loaded(function(name).module, SOURCE, unpacked(host())).files.keys()
+    used = loads(name).files.keys()
     folder = made(name)
     packed = {
         ".".join(file.relative_to(folder).with_suffix("").parts).removesuffix(".__init__")

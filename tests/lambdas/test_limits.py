@@ -4,7 +4,7 @@ A budget that is too small is a decision to take, not a test to repair: what a f
 pays for at every start.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -17,10 +17,10 @@ from bench.lambdas.measuring import require_success, task_of
 from bench.lambdas.world import World, world_in
 from infra.bundling import FUNCTIONS, function
 from infra.bundling.functions import GRAPHQL_CLIENT, GRAPHQL_SERVER, HTTP_CLIENT
-from infra.bundling.loading import loaded
+from infra.bundling.loading import Loaded
 from infra.bundling.packing import contents
 from infra.functions import FUNCTIONS as SPECS
-from tests.support.bundles import Made, shared_bundles
+from tests.support.bundles import Made, shared_bundles, shared_loads
 from tests.support.emulator import Emulator, new_stack
 
 SDK = frozenset(
@@ -69,6 +69,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 
 @pytest.fixture(scope="module")
+def loads(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Loaded]:
+    """What each handler loads from its bundle."""
+    return shared_loads(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
 def world(emulator: Emulator) -> Iterator[World]:
     """A stack for all of this module."""
     with world_in(emulator, new_stack()) as made_world:
@@ -82,9 +88,9 @@ def test_only_allowed_packages_are_bundled(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_module_budget(name: str, made: Made) -> None:
+def test_module_budget(name: str, loads: Callable[[str], Loaded]) -> None:
     """A function that is ready for work has not loaded more modules than its budget."""
-    assert loaded(function(name).module, made(name)).count <= BUDGETS[name].modules
+    assert loads(name).count <= BUDGETS[name].modules
 
 
 @pytest.mark.parametrize("name", NAMES)
