@@ -26,7 +26,7 @@ class DeploymentError(TallybrookError):
     """The stack was not made or updated; its events say why."""
 
 
-def deploy(assembly: Path, stack: str, *, poll_s: float = 5) -> dict[str, str]:
+def deploy(assembly: Path, stack: str, *, poll_s: float = 5, level: int = 6) -> dict[str, str]:
     """Publish and deploy; returns the outputs once everything is there.
 
     The same assembly again changes nothing. Raises ``UsageError`` where the account is not
@@ -35,7 +35,7 @@ def deploy(assembly: Path, stack: str, *, poll_s: float = 5) -> dict[str, str]:
     session = boto3.Session()
     _require_bootstrap(session.client("ssm"))
     place = _place(session)
-    url = _publish(session.client("s3"), assembly, stack, place)
+    url = _publish(session.client("s3"), assembly, stack, place, level)
     cloudformation = session.client("cloudformation")
     _apply(cloudformation, stack, url, poll_s)
     return outputs(cloudformation, stack)
@@ -72,7 +72,7 @@ def _filled(text: str, place: Mapping[str, str]) -> str:
     return text
 
 
-def _publish(s3: Any, assembly: Path, stack: str, place: Mapping[str, str]) -> str:
+def _publish(s3: Any, assembly: Path, stack: str, place: Mapping[str, str], level: int) -> str:
     """Upload what is not there yet (names are hashes of contents); the template's URL."""
     manifest = json.loads((assembly / f"{stack}.assets.json").read_bytes())
     url = ""
@@ -82,7 +82,7 @@ def _publish(s3: Any, assembly: Path, stack: str, place: Mapping[str, str]) -> s
         key = destination["objectKey"]
         source = assembly / file["source"]["path"]
         if not _exists(s3, bucket, key):
-            s3.put_object(Bucket=bucket, Key=key, Body=_packed(source))
+            s3.put_object(Bucket=bucket, Key=key, Body=_packed(source, level))
         if source.name == f"{stack}.template.json":
             url = f"{s3.meta.endpoint_url}/{bucket}/{key}"
     return url
@@ -98,12 +98,12 @@ def _exists(s3: Any, bucket: str, key: str) -> bool:
     return True
 
 
-def _packed(source: Path) -> bytes:
+def _packed(source: Path, level: int) -> bytes:
     """A file as it is, a folder as an archive that is the same for the same contents."""
     if source.is_file():
         return source.read_bytes()
     with tempfile.TemporaryDirectory() as folder:
-        return zip_bundle(source, Path(folder) / "packed.zip").read_bytes()
+        return zip_bundle(source, Path(folder) / "packed.zip", level).read_bytes()
 
 
 def _apply(cloudformation: Any, stack: str, url: str, poll_s: float) -> None:

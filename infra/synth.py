@@ -10,13 +10,20 @@ from infra.stack import TallybrookStack
 from tallybrook.errors import TallybrookError
 
 
-def synthesize(settings: StackSettings, out: Path, *, checked: bool = True) -> Path:
+def synthesize(
+    settings: StackSettings, out: Path, *, checked: bool = True, staged: bool = True
+) -> Path:
     """Write the cloud assembly into ``out`` and give the template's path. No network.
 
     Raises ``TallybrookError`` when cdk-nag finds something that is not accepted, unless
-    ``checked`` is False.
+    ``checked`` is False. The bundles are copied into ``out``, unless ``staged`` is False: then it
+    names them where they are.
     """
-    app = cdk.App(outdir=str(out), analytics_reporting=False)
+    app = cdk.App(
+        outdir=str(out),
+        analytics_reporting=False,
+        context={} if staged else {"aws:cdk:disable-asset-staging": True},
+    )
     stack = TallybrookStack(app, settings)
     if checked:
         check(app, stack)

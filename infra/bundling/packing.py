@@ -21,7 +21,7 @@ from infra.bundling.distributions import Unpacked
 from infra.bundling.errors import BundlingError
 from infra.bundling.functions import IMPORTED_LATE, Function, function
 from infra.bundling.loading import Loaded, loaded
-from infra.bundling.remembering import remembered
+from infra.bundling.remembering import remembered, sources
 from infra.bundling.target import DEPLOYED, Arch, Target, host
 from infra.bundling.wheels import unpacked
 
@@ -47,8 +47,9 @@ def bundle(
     out_dir.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(dir=out_dir, prefix=f".{name}-"))
     try:
-        _copy_modules(wanted.modules, fresh)
-        pack(fresh, Target(arch, python), wanted.distributions, wanted.services)
+        target = Target(arch, python)
+        _copy_modules(wanted.modules, fresh, target)
+        pack(fresh, target, wanted.distributions, wanted.services)
         fresh.chmod(0o755)
         return _put(fresh, out_dir / name)
     finally:
@@ -83,17 +84,12 @@ def _ours(found: Loaded) -> set[str]:
 def pack(
     folder: Path, target: Target, distributions: Collection[str], services: Collection[str]
 ) -> None:
-    """Put the needed files of these packages beside the code in a folder, and everything's
-    bytecode if it can be made here. Raises ``BundlingError``."""
-    for own in sorted(folder.rglob("*.py")) if target.has_host_python else ():
-        compiled(own, folder)
+    """Put the needed files of these packages beside the code in a folder, and their bytecode if
+    it can be made here. Raises ``BundlingError``."""
     packages = Unpacked(unpacked(target))
     for distribution in sorted(distributions):
         for file in _files(packages, distribution, services):
-            _copy(packages.folder / file, folder / file)
-            if target.has_host_python and file.endswith(".py"):
-                bytecode = compiled(packages.folder / file, packages.folder)
-                _copy(bytecode, folder / bytecode.relative_to(packages.folder))
+            _copy_with_bytecode(packages.folder, file, folder, target)
 
 
 def size_bytes(folder: Path) -> int:
@@ -101,14 +97,22 @@ def size_bytes(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def _copy_modules(modules: set[str], folder: Path) -> None:
+def _copy_modules(modules: set[str], folder: Path, target: Target) -> None:
+    kept = sources()
     for name in sorted(modules):
         source = source_of(name)
         if source is None:
             raise BundlingError(f"{name} has no source file")
-        _copy(source, folder / source.relative_to(SOURCE))
+        _copy_with_bytecode(kept, source.relative_to(SOURCE).as_posix(), folder, target)
         for data in package_data(source):
             _copy(data, folder / data.relative_to(SOURCE))
+
+
+def _copy_with_bytecode(root: Path, file: str, folder: Path, target: Target) -> None:
+    _copy(root / file, folder / file)
+    if target.has_host_python and file.endswith(".py"):
+        bytecode = compiled(root / file, root)
+        _copy(bytecode, folder / bytecode.relative_to(root))
 
 
 def _files(packages: Unpacked, name: str, services: Collection[str]) -> list[str]:

@@ -1,12 +1,13 @@
-"""What a function needs, found out once for one state of the sources.
+"""What a function needs and our own bytecode, made once for one state of the sources.
 
-Finding it means importing the handler twice in a fresh interpreter; a deployment and its tests ask
-for the same answer many times.
+Finding out means importing the handler twice in a fresh interpreter; a deployment and its tests
+ask for the same answer many times.
 """
 
 import hashlib
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ import msgspec
 
 from infra.bundling.closure import SOURCE
 from infra.bundling.target import host
-from infra.bundling.wheels import LOCK, ROOT
+from infra.bundling.wheels import LOCK, ROOT, renamed
 
 KEPT = ROOT / "build" / "contents"
 _OLD_S = 86_400
@@ -40,6 +41,20 @@ def remembered(name: str, kind: type[Found], find: Callable[[], Found]) -> Found
     fresh.write_bytes(msgspec.json.encode(found, order="deterministic"))
     fresh.rename(file)
     return found
+
+
+def sources() -> Path:
+    """A copy of our source for bytecode to be kept beside; made when it is not there."""
+    folder = KEPT / _state() / "src"
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".new-"))
+        try:
+            shutil.copytree(SOURCE, fresh / "src", ignore=shutil.ignore_patterns("__pycache__"))
+            renamed(fresh / "src", folder)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+    return folder
 
 
 def _state() -> str:

@@ -30,13 +30,14 @@ def unpacked(target: Target) -> Path:
         fresh = Path(tempfile.mkdtemp(dir=KEPT, prefix=".new-"))
         try:
             _install(target, fresh)
-            _rename(fresh, folder)
+            renamed(fresh, folder)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
     return folder
 
 
-def _rename(fresh: Path, folder: Path) -> None:
+def renamed(fresh: Path, folder: Path) -> None:
+    """Give a folder its name, unless another process was first."""
     try:
         fresh.rename(folder)
     except OSError:

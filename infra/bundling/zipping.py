@@ -8,15 +8,16 @@ _TIME = (1980, 1, 1, 0, 0, 0)
 _MODE = 0o100644 << 16
 
 
-def zip_bundle(folder: Path, file: Path) -> Path:
-    """Pack a folder: names sorted, one time and one mode for all. Returns ``file``."""
+def zip_bundle(folder: Path, file: Path, level: int = 6) -> Path:
+    """Pack a folder: names sorted, one time and one mode for all, compressed at ``level`` (0 to 9).
+    Returns ``file``."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, path in _files(folder):
             entry = zipfile.ZipInfo(name, _TIME)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = _MODE
-            archive.writestr(entry, path.read_bytes())
+            archive.writestr(entry, path.read_bytes(), compresslevel=level)
     return file
 
 
