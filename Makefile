@@ -8,6 +8,8 @@ ARGS ?=
 # Two workers by default, whatever the machine has: timing tests are written for that load.
 WORKERS ?= 2
 export VENV
+# Tests start some hundred interpreters: without kept bytecode each compiles the same packages again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-run run test test-fast e2e-aws fault soak lint types format bench \
