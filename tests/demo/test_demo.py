@@ -75,6 +75,12 @@ def client_of(demo: Demo) -> httpx.Client:
     return httpx.Client(base_url=found[1], headers=headers, trust_env=False, timeout=20)
 
 
+def drifts(client: httpx.Client) -> list[str]:
+    """The states of the alerts about two AIs that agree less."""
+    found = client.get("/alerts", params={"limit": 1000}).json()["alerts"]
+    return [one["state"] for one in found if one["alert_type"] == "agreement_drift"]
+
+
 def counts(client: httpx.Client) -> dict[str, int]:
     return {s["series"]: s["count"] for s in client.get("/series").json()["series"]}
 
@@ -117,6 +123,11 @@ def assert_shows_everything(demo: Demo) -> None:
         moving = [s for s in live["series"] if s["buckets"]["60"]["current"]["count"]]
         assert len(moving) > 3
         demo.wait_to_say("are simulated")
+        parts = client.get("/demo").json()["simulated"]
+        assert parts == ["entities", "assessments", "agreement"]
+        one = client.get("/assessments/demo-0001-1", params={"user_id": "respondent-0001"})
+        assert one.json()["status"] in ("received", "scored")
+        wait_for(lambda: drifts(client) == ["over"], 120, "a drift of the two AIs that is over")
         for kind in ("student", "tutor", "supply_demand"):
             path = f"/entities/{kind}"
             wait_for(lambda path=path: client.get(path).json()["total"] > 20, 60, kind)  # type: ignore[misc]
