@@ -7,8 +7,8 @@ from pathlib import Path
 
 import duckdb
 
-from tallybrook.lake.write import merge_files, open_writer
-from tallybrook.ports.lake import DataFile
+from tallybrook.lake.tables import EVENTS
+from tallybrook.lake.write import MERGE_LEVEL, copy, open_writer
 from tallybrook.ports.lake.local import LocalLake
 
 DAYS = 30
@@ -46,11 +46,11 @@ def fill(data: Path, rows: int) -> None:
         for number in range(DAYS):
             day = FIRST_DAY + timedelta(days=number)
             made = _make(Path(store.scratch()), day, number, rows // DAYS)
-            source = DataFile(
-                path=store.relative(str(made)), account_id=ACCOUNT, date=day.isoformat(), rows=0,
-                bytes=0, min_us=0, max_us=0, column_bytes={},
-            )  # fmt: skip
-            store.commit(merge_files(writer, store, [source]))
+            query = (
+                f"SELECT *, '{ACCOUNT}' AS account_id, DATE '{day}' AS date"
+                f" FROM read_parquet('{made}')"
+            )
+            store.commit(copy(writer, store, query, EVENTS, MERGE_LEVEL))
             made.unlink()
         writer.close()
 

@@ -6,6 +6,7 @@ from bench.rows.batches import batch
 from bench.rows.entities import entities, entity_reads
 from bench.rows.fixed_rate import fixed_rate, memory
 from bench.rows.growth import growth, ids
+from bench.rows.lake import lake_writing
 from bench.rows.pushed import fanout, pushed
 from bench.rows.querying import cards, sql
 from bench.rows.recounting import recounting
@@ -22,6 +23,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "pushed": pushed,
     "fanout": fanout,
     "recount": recounting,
+    "lake": lake_writing,
     "sql": sql,
     "cards": cards,
     "entities": entities,

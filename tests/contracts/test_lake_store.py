@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tallybrook.errors import ConflictError
-from tallybrook.ports.lake import DataFile, LakeStore
+from tallybrook.ports.lake import DataFile, Erased, LakeStore
 from tests.contracts.lakes import LakeBackend, open_backend, readable
 
 
@@ -54,15 +55,20 @@ def store(open_store: Open) -> LakeStore:
     return open_store()
 
 
-def put(store: LakeStore, name: str, account: str = "acme", date: str = "2024-01-02") -> DataFile:
+def put(
+    store: LakeStore,
+    name: str,
+    account: str = "acme",
+    date: str = "2024-01-02",
+    table: str = "events",
+) -> DataFile:
     """A file where the writer would put it, and its catalog entry."""
-    folder = Path(store.staging()) / f"account_id={account}" / f"date={date}"
+    folder = Path(store.staging()) / table / f"account_id={account}" / f"date={date}"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.parquet").write_bytes(b"rows")
     return DataFile(
         path=store.relative(str(folder / f"{name}.parquet")),
         account_id=account,
-        date=date,
         rows=1,
         bytes=4,
         min_us=5,
@@ -163,7 +169,7 @@ def test_small_files_by_partition(store: LakeStore) -> None:
     store.commit([*twice, put(store, "c", date="2024-01-03")])
     small = store.small_files(100)
     assert {key: {f.path for f in files} for key, files in small.items()} == {
-        ("acme", "2024-01-02"): {file.path for file in twice}
+        "events/account_id=acme/date=2024-01-02": {file.path for file in twice}
     }
     assert store.small_files(4) == {}
 
@@ -207,3 +213,57 @@ def test_a_commit_of_any_size(store: LakeStore, backend: LakeBackend) -> None:
     store.commit([one := put(store, "one")], remove=[file.path for file in many])
     assert paths(store) == [one.path]
     assert len(backend.stored()) == 231
+
+
+def test_tables_are_apart(store: LakeStore) -> None:
+    """A snapshot holds the files of all tables at one position, each told by its path."""
+    mine = [put(store, "a"), put(store, "b", table="ocean_scores")]
+    store.commit([*mine, put(store, "c", account="beta", table="ocean_scores")], position=4)
+    seen = store.snapshot("acme")
+    assert seen.of("ocean_scores") == [f for f in seen.files if f.path == mine[1].path]
+    assert (seen.position, len(seen.files), seen.of("cost_tracking")) == (4, 2, [])
+    assert store.folder("acme", "ocean_scores") != store.folder("acme")
+    assert store.accounts() == ["acme", "beta"]
+
+
+def test_facts_of_a_file_are_kept(store: LakeStore) -> None:
+    """What a file was made from, and up to which position, come back as they were committed."""
+    file = msgspec.structs.replace(put(store, "a"), max_seq=2**40, source="3:7")
+    store.commit([file])
+    (seen,) = store.snapshot("acme").files
+    assert (seen.max_seq, seen.source) == (2**40, "3:7")
+    assert seen.values == {"account_id": "acme", "date": "2024-01-02"}
+
+
+def test_erased_people_are_told_until_the_log_is_past_them(
+    store: LakeStore, backend: LakeBackend
+) -> None:
+    """With the files of the same commit, to the readers of that account; gone once the position
+    is past them, and a later erasure reaches further."""
+    store.commit([put(store, "a")], position=5)
+    reader = backend.reader()
+    one, beta = Erased("acme", "d1", 9), Erased("beta", "d1", 7)
+    store.commit([], erased=[one, beta])
+    assert set(reader.snapshot("acme").erased) == {one}
+    assert set(store.erased()) == {one, beta}
+    store.commit([], erased=[Erased("acme", "d1", 12)])
+    assert max(each.up_to for each in reader.snapshot("acme").erased) == 12
+    store.commit([], position=7)
+    assert reader.snapshot("beta").erased == ()
+    store.commit([], position=12)
+    assert reader.snapshot("acme").erased == ()
+    store.expire()
+    assert list(store.erased()) == []
+    reader.close()
+
+
+def test_what_is_due_is_what_expires(store: LakeStore, clock: Clock) -> None:
+    """A preview names the files whose grace is over, and deletes nothing."""
+    store.commit([a := put(store, "a"), put(store, "b")])
+    store.commit([], remove=[a.path])
+    assert store.due() == []
+    clock.now += 601_000_000
+    assert [file.path for file in store.due()] == [a.path]
+    assert readable(store, a)
+    assert store.expire() == 1
+    assert store.due() == []

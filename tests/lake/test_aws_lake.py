@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 
 from tallybrook.errors import ConflictError, StorageError
 from tallybrook.lake.consumer import LakeConsumer
+from tallybrook.lake.ddl import manifest_of
+from tallybrook.lake.erasing import erase
 from tallybrook.ports.lake.aws import AwsLake
 from tallybrook.ports.log import Chunk
 from tests.contracts.lakes import Aws
+from tests.lake.scored import chunk_of, cost_line, scored, scored_line
 from tests.support.emulator import new_stack
 
 HOUR_US = 3_600_000_000
@@ -303,3 +306,97 @@ def test_partitions_that_need_no_merging_are_not_looked_into(world: World, make_
     assert list(store.catalog.touched()) == []
     lake.handle([make_chunk(4, 1, timestamp=1_700_000_000_000_000)])
     assert len(store.small_files(1 << 20)) == 1
+
+
+class Manifested:
+    """A lake that publishes manifests, and what Athena would read by them."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self._s3 = world, world.backend._s3
+
+    def open(self, step: Callable[[str], None] = lambda _step: None) -> LakeConsumer:
+        self.world.now += HOUR_US
+        options = {"grace_s": 0, "now_us": lambda: self.world.now, "step": step}
+        store = self.world.backend.open(manifest_of=manifest_of, **options)
+        return LakeConsumer(store, lambda record: None, now_us=lambda: self.world.now + HOUR_US)
+
+    def seen(self) -> set[str]:
+        """The catalog paths that all manifests name; each of them must be there to be read."""
+        bucket, prefix = self.world.backend.bucket, "lake/"
+        keys = [f"{prefix}{path}" for path in self.world.backend.stored()]
+        named = []
+        for key in keys:
+            if key.startswith("lake/manifests/"):
+                body = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+                named += [line.removeprefix(f"s3://{bucket}/") for line in body.splitlines()]
+        assert set(named) <= set(keys)
+        assert len(named) == len(set(named))
+        return {key.removeprefix(prefix) for key in named}
+
+    def live(self) -> set[str]:
+        reader = self.world.backend.reader()
+        files = reader.snapshot("acme").files
+        reader.close()
+        return {file.path for file in files}
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [(6, 11, 38), pytest.param(tuple(range(1, 46)), marks=pytest.mark.slow)],
+    ids=["some", "every"],
+)
+def test_every_table_and_its_manifests_at_any_step(
+    steps: tuple[int, ...], emulator: object, tmp_path: Path
+) -> None:
+    """Scores, costs and an erasure, with a crash at steps in turn: the tables go together, and
+    once the lake was opened again Athena sees exactly the live files."""
+    chunks = [
+        chunk_of(1, scored_line(1, "u1"), cost_line(2, estimated_cost=1)),
+        chunk_of(3, scored_line(3, "u2")),
+    ]
+    gone = scored("u1").anonymous_user_id
+
+    def work(lake: LakeConsumer) -> None:
+        for chunk in chunks:
+            lake.handle([chunk])
+        lake.idle()
+        erase(lake.writer, "acme", [gone], 3)
+
+    for die_at in steps:
+        world = Manifested(World(tmp_path / str(die_at)))
+        try:
+            work(world.open(_dying(die_at)))
+            assert die_at > 38
+        except Crash:
+            pass
+        world.open().close()
+        assert world.seen() == world.live()
+        again = world.open()
+        work(again)
+        rows = _rows(again)
+        again.close()
+        assert rows == {"events": [2, 3], "ocean_scores": [3], "assessment_events": [3],
+                        "cost_tracking": [2]}  # fmt: skip
+        assert world.seen() == world.live()
+
+
+def _dying(die_at: int) -> Callable[[str], None]:
+    left = die_at
+
+    def step(_name: str) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise Crash
+
+    return step
+
+
+def _rows(lake: LakeConsumer) -> dict[str, list[int]]:
+    store, found = lake.writer.store, {}
+    files = store.snapshot("acme").files
+    for table in {file.table for file in files}:
+        located = store.locate([file for file in files if file.table == table])
+        rows = lake.writer.engine.execute(f"SELECT seq FROM read_parquet({located!r}) ORDER BY 1")
+        found[table] = [seq for (seq,) in rows.fetchall()]
+    return found

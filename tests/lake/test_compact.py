@@ -6,15 +6,14 @@ from hypothesis import strategies as st
 from tallybrook.lake.compact import TARGET_BYTES, plan
 from tallybrook.ports.lake import DataFile
 
-KEY = ("acme", "2024-01-02")
+KEY = "events/account_id=acme/date=2024-01-02"
 LATER = 10**15
 
 
 def file(name: str, size: int, added_us: int = 0) -> DataFile:
     return DataFile(
-        path=name,
-        account_id=KEY[0],
-        date=KEY[1],
+        path=f"{KEY}/{name}",
+        account_id="acme",
         rows=1,
         bytes=size,
         min_us=0,

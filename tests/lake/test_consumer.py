@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from tallybrook.errors import StorageError
-from tallybrook.lake import consumer as module
+from tallybrook.lake import merging as module
 from tallybrook.lake.consumer import LakeConsumer
 from tallybrook.lake.room import Room, room_of
 from tallybrook.lake.rows import FIRST_US, LAST_US
@@ -84,7 +84,7 @@ def test_any_instant(
         (instant, instant, dt.date.fromisoformat(date))
     ]
     (file,) = LocalLakeReader(tmp_path).snapshot("acme").files
-    assert (file.min_us, file.max_us, file.date, file.rows) == (instant, instant, date, 1)
+    assert (file.min_us, file.max_us, file.values["date"], file.rows) == (instant, instant, date, 1)
 
 
 def test_absent_is_null_and_empty_is_empty(

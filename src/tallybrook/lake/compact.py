@@ -17,7 +17,7 @@ QUIET_US = 600_000_000
 
 
 def plan(
-    small: Mapping[tuple[str, str], list[DataFile]],
+    small: Mapping[str, list[DataFile]],
     now_us: int,
     *,
     fan_in: int = FAN_IN,
@@ -25,6 +25,8 @@ def plan(
     quiet_us: int = QUIET_US,
 ) -> list[list[DataFile]]:
     """Groups of two or more files of one partition to merge, the longest groups first.
+
+    ``small`` are the small files by folder.
 
     No group's bytes pass ``target_bytes``, so what a merge makes is never merged for ever.
     """

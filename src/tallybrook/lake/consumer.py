@@ -1,16 +1,18 @@
-"""The consumer that turns the ``events`` topic into the lake."""
+"""The consumer that turns the ``events`` topic into the lake's tables."""
 
 import base64
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
-import duckdb
-
-from tallybrook.errors import StorageError
 from tallybrook.events.model import Event
-from tallybrook.lake.compact import TARGET_BYTES, plan
-from tallybrook.lake.rows import BadLine, columns, decode
-from tallybrook.lake.write import merge_files, open_writer, write_columns
+from tallybrook.lake.chores import Chore
+from tallybrook.lake.compact import TARGET_BYTES
+from tallybrook.lake.erased import Leaving
+from tallybrook.lake.merging import merge_all
+from tallybrook.lake.routes import route
+from tallybrook.lake.rows import BadLine, decode
+from tallybrook.lake.write import write_columns
+from tallybrook.lake.writing import Writer
 from tallybrook.ports.lake import DataFile, LakeStore
 from tallybrook.ports.log import Chunk, FailedRecord, Topic
 
@@ -25,11 +27,13 @@ IDLE_BUDGET_S = 2.0
 
 
 class LakeConsumer:
-    """Writes events to the lake, exactly once, and keeps its files few.
+    """Writes events, and the rows of other tables that some of them are, to the lake, exactly
+    once, and keeps its files few.
 
     Files and position are one commit of the store, so a crash repeats nothing. ``keep_failed``
     is called before that commit for each line that cannot be a row: it may be called again with
-    the same ``failed_id`` after a crash and must keep it once.
+    the same ``failed_id`` after a crash and must keep it once. ``chores`` are done while
+    it is quiet. Safe for threads.
     """
 
     name = "lake"
@@ -47,73 +51,58 @@ class LakeConsumer:
         target_bytes: int = TARGET_BYTES,
         max_entries: int = 100_000,
         now_us: Callable[[], int] = lambda: time.time_ns() // 1000,
+        chores: Sequence[Chore] = (),
     ) -> None:
+        self.writer = Writer(
+            store, memory_bytes=memory_bytes, threads=threads, target_bytes=target_bytes,
+            now_us=now_us,
+        )  # fmt: skip
         self._store, self._keep_failed = store, keep_failed
-        self._writer = open_writer(store.scratch(), memory_bytes, threads)
-        self._batch_bytes = batch_bytes
-        self._target_bytes, self._now_us = target_bytes, now_us
+        self._batch_bytes, self._chores = batch_bytes, chores
         self.max_entries = max_entries
         self._flushes = 0
 
     def position(self) -> int:
-        return self._store.position()
+        with self.writer.lock:
+            return self._store.position()
 
     def handle(self, chunks: list[Chunk]) -> None:
         for batch in _batches(chunks, self._batch_bytes):
-            self._flush(batch)
+            with self.writer.lock:
+                self._flush(batch)
         if self._flushes >= COMPACT_EVERY:
             self.idle()
 
     def idle(self) -> None:
-        """Merge small files for at most about ``IDLE_BUDGET_S``, and drop what nobody reads."""
-        self._flushes = 0
-        deadline = time.monotonic() + IDLE_BUDGET_S
-        small = self._store.small_files(self._target_bytes // 2)
-        for group in plan(small, self._now_us(), target_bytes=self._target_bytes):
-            self._merge(group)
-            if time.monotonic() > deadline:
-                break
-        self._store.expire()
+        """Merge small files for at most about ``IDLE_BUDGET_S``, do the chores, and drop what
+        nobody reads."""
+        with self.writer.lock:
+            self._flushes = 0
+            merge_all(self.writer, budget_s=IDLE_BUDGET_S)
+            for chore in self._chores:
+                chore(self.writer)
+            self._store.expire()
 
     def close(self) -> None:
         """Free DuckDB and the store."""
-        self._writer.close()
-        self._store.close()
+        self.writer.close()
 
     def _flush(self, chunks: list[Chunk]) -> None:
         at = self._store.position()
         if chunks[-1].last_seq <= at:
             return
-        events = decode(chunks, at, self._fail)
-        self._commit(self._write(events) if events else [], position=chunks[-1].last_seq)
+        leaving = Leaving(self._store.erased())
+        events = leaving.out(decode(chunks, at, self._fail))
+        self.writer.commit(self._write(events), position=chunks[-1].last_seq)
         self._flushes += 1
 
     def _write(self, events: list[Event]) -> list[DataFile]:
-        try:
-            return write_columns(self._writer, self._store, columns(events))
-        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
-            raise StorageError(f"the lake could not write: {error}") from error
-
-    def _merge(self, group: list[DataFile]) -> None:
-        try:
-            merged = merge_files(self._writer, self._store, group)
-        except duckdb.IOException as error:
-            raise StorageError(f"the lake could not merge: {error}") from error
-        except duckdb.OutOfMemoryException:
-            # Small files are slower and nothing worse: what does not fit together stays apart.
-            for part in _halves(group):
-                self._merge(part)
-            return
-        self._commit(merged, remove=[file.path for file in group])
-
-    def _commit(
-        self, add: list[DataFile], remove: list[str] | None = None, position: int | None = None
-    ) -> None:
-        try:
-            self._store.commit(add, remove or (), position)
-        except StorageError:
-            self._store.discard([file.path for file in add])
-            raise
+        """The files of all tables; none is left where one cannot be written."""
+        engine, files = self.writer.engine, list[DataFile]()
+        with self.writer.writing("write", files):
+            for batch in route(events, self._fail):
+                files += write_columns(engine, self._store, batch.columns, batch.table)
+        return files
 
     def _fail(self, bad: BadLine) -> None:
         self._keep_failed(_failed_record(bad))
@@ -136,12 +125,6 @@ def _failed_record(bad: BadLine) -> FailedRecord:
         first_at=bad.ingested_at,
         last_at=bad.ingested_at,
     )
-
-
-def _halves(group: list[DataFile]) -> list[list[DataFile]]:
-    """The parts of a merge that are merges themselves."""
-    middle = len(group) // 2
-    return [part for part in (group[:middle], group[middle:]) if len(part) > 1]
 
 
 def _batches(chunks: list[Chunk], most_bytes: int) -> Iterator[list[Chunk]]:

@@ -1,5 +1,6 @@
 """Columns → sorted, partitioned, compressed Parquet, and the facts the catalog keeps of a file."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePath
 from typing import Any
@@ -7,10 +8,12 @@ from typing import Any
 import duckdb
 
 from tallybrook.lake.rows import Columns
-from tallybrook.lake.tables import EVENTS, Table, parquet_select
+from tallybrook.lake.scan import literal, path_value, select_files
+from tallybrook.lake.tables import EVENTS, TABLES, Table, incoming_select
 from tallybrook.ports.lake import DataFile, LakeStore
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+DAY_US = 86_400_000_000
 
 FLUSH_LEVEL = 3
 MERGE_LEVEL = 9
@@ -37,70 +40,91 @@ def write_columns(
     """Write rows to new files under the store's staging root; nothing refers to them yet."""
     writer.register("incoming", rows)
     try:
-        query = (
-            f"SELECT {parquet_select(table)}, CAST(account_id AS VARCHAR) AS account_id,"
-            f" CAST(make_timestamp(timestamp) AS DATE) AS date FROM incoming"
-        )
-        return _copy(writer, store, query, table, FLUSH_LEVEL)
+        return copy(writer, store, incoming_select(table, "incoming"), table, FLUSH_LEVEL)
     finally:
         writer.unregister("incoming")
 
 
 def merge_files(
-    writer: duckdb.DuckDBPyConnection,
-    store: LakeStore,
-    files: list[DataFile],
-    table: Table = EVENTS,
+    writer: duckdb.DuckDBPyConnection, store: LakeStore, files: list[DataFile]
 ) -> list[DataFile]:
     """Write the rows of files of one partition to one new file."""
-    paths = store.locate(files)
-    names = ", ".join(f'"{column.name}"' for column in table.columns)
-    query = (
-        f"SELECT {names}, {_literal(files[0].account_id)} AS account_id,"
-        f" CAST({_literal(files[0].date)} AS DATE) AS date"
-        f" FROM read_parquet([{', '.join(map(_literal, paths))}], hive_partitioning = false)"
-    )
-    return _copy(writer, store, query, table, MERGE_LEVEL)
+    return rewrite_files(writer, store, files, "true")
 
 
-def _copy(
-    writer: duckdb.DuckDBPyConnection, store: LakeStore, query: str, table: Table, level: int
+def rewrite_files(
+    writer: duckdb.DuckDBPyConnection, store: LakeStore, files: Sequence[DataFile], keep: str
 ) -> list[DataFile]:
-    order = ", ".join(f'"{name}"' for name in ("account_id", "date", *table.sort))
-    partitions = ", ".join(column.name for column in table.partitions)
+    """Write those rows of files of one partition for which ``keep`` is true to one new file, to
+    none where there are no such rows."""
+    table = TABLES[files[0].table]
+    located = list(zip(files, store.locate(files), strict=True))
+    names = [f'"{c.name}"' for c in table.columns] + [path_value(p) for p in table.partitions]
+    query = f"SELECT {', '.join(names)} FROM ({select_files(table, located)}) WHERE {keep}"
+    return copy(writer, store, query, table, MERGE_LEVEL)
+
+
+def copy(
+    writer: duckdb.DuckDBPyConnection,
+    store: LakeStore,
+    query: str,
+    table: Table,
+    level: int,
+    source: str = "",
+) -> list[DataFile]:
+    """Write what a query gives: a table's columns, and its partitions as they are in the path."""
+    keys = [p.name for p in table.partitions]
+    order = ", ".join(f'"{name}"' for name in (*keys, *table.sort))
     written = writer.execute(
-        f"COPY ({query} ORDER BY {order}) TO {_literal(store.staging())} (FORMAT parquet,"
-        f" COMPRESSION zstd, COMPRESSION_LEVEL {level}, PARTITION_BY ({partitions}), APPEND,"
-        " FILENAME_PATTERN '{uuidv7}', RETURN_STATS)"
+        f"COPY ({query} ORDER BY {order}) TO {literal(f'{store.staging()}/{table.name}')} ("
+        f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {level}, PARTITION_BY"
+        f" ({', '.join(keys)}), APPEND, FILENAME_PATTERN '{{uuidv7}}', RETURN_STATS)"
     ).fetchall()
-    return [_data_file(store, row) for row in written]
+    return [_data_file(store, table, row, source) for row in written]
 
 
-_Written = tuple[str, int, int, int, dict[str, dict[str, str]], dict[str, str]]
+_Stats = dict[str, dict[str, str]]
+_Written = tuple[str, int, int, int, _Stats, dict[str, str]]
 """A row of ``RETURN_STATS``: file name, rows, bytes, footer bytes, column statistics, keys."""
 
 
-def _data_file(store: LakeStore, written: _Written) -> DataFile:
+def _data_file(store: LakeStore, table: Table, written: _Written, source: str) -> DataFile:
     filename, rows, size, _, statistics, keys = written[:6]
-    sizes = {name.strip('"'): int(s["column_size_bytes"]) for name, s in statistics.items()}
-    times = statistics['"timestamp"']
+    first_us, last_us = _bounds(table, statistics, keys)
     return DataFile(
         path=store.relative(str(PurePath(filename))),
         account_id=keys["account_id"],
-        date=keys["date"],
         rows=rows,
         bytes=size,
-        min_us=instant_us(times["min"]),
-        max_us=instant_us(times["max"]),
-        column_bytes=sizes,
+        min_us=first_us,
+        max_us=last_us,
+        column_bytes=_column_bytes(statistics),
+        max_seq=int(statistics['"seq"']["max"]) if '"seq"' in statistics else 0,
+        source=source,
     )
 
 
+def _column_bytes(statistics: _Stats) -> dict[str, int]:
+    """The parts of a map or struct are counted together under its name."""
+    sizes: dict[str, int] = {}
+    for name, found in statistics.items():
+        column = name.split('"')[1]
+        sizes[column] = sizes.get(column, 0) + int(found.get("column_size_bytes", 0))
+    return sizes
+
+
+def _bounds(table: Table, statistics: _Stats, keys: dict[str, str]) -> tuple[int, int]:
+    if table.time is not None:
+        times = statistics[f'"{table.time}"']
+        return instant_us(times["min"]), instant_us(times["max"])
+    day = next((p.name for p in table.partitions if p.kind == "day"), None)
+    if day is None:
+        return 0, 0
+    first_us = instant_us(keys[day])
+    return first_us, first_us + DAY_US - 1
+
+
 def instant_us(text: str) -> int:
-    """Microseconds since the epoch of DuckDB's rendering of a TIMESTAMP (years 1..9999)."""
+    """Microseconds since the epoch of DuckDB's rendering of a TIMESTAMP or DATE (years 1..9999)."""
     whole = datetime.fromisoformat(text)
     return (whole.replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -1,6 +1,6 @@
 """The lake in a directory.
 
-``DATA/lake/events/account_id=…/date=YYYY-MM-DD/*.parquet`` hold the rows, ``DATA/lake/catalog.db``
+``DATA/lake/<table>/account_id=…/date=YYYY-MM-DD/*.parquet`` hold the rows, ``DATA/lake/catalog.db``
 says which files count. A file is synced, with its directories, before the catalog names it.
 """
 
@@ -14,9 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from tallybrook.errors import ConflictError, StorageError
-from tallybrook.ports.lake import DEFAULT_GRACE_S, DataFile, Snapshot, catalog
-
-TABLE = "events"
+from tallybrook.ports.lake import DEFAULT_GRACE_S, DataFile, Erased, Snapshot, catalog
 
 Step = Callable[[str], None]
 
@@ -47,8 +45,8 @@ class LocalLakeReader:
     def locate(self, files: Sequence[DataFile]) -> list[str]:
         return [str(self.root / file.path) for file in files]
 
-    def folder(self, account_id: str) -> str:
-        return f"{self.root / TABLE}/account_id={account_id}/"
+    def folder(self, account_id: str, table: str = "events") -> str:
+        return f"{self.root / table}/account_id={account_id}/"
 
     def close(self) -> None:
         if self._db is not None:
@@ -81,7 +79,7 @@ class LocalLake:
         self.root = data_dir / "lake"
         self._grace_us = int(grace_s * 1e6)
         self._now_us, self._step = now_us, step
-        (self.root / TABLE).mkdir(parents=True, exist_ok=True)
+        self.root.mkdir(parents=True, exist_ok=True)
         self._lock = _take_lock(self.root / "writer.lock")
         self._db = catalog.connect(self.root / "catalog.db", read_only=False)
         shutil.rmtree(self.root / "scratch", ignore_errors=True)
@@ -97,14 +95,14 @@ class LocalLake:
     def locate(self, files: Sequence[DataFile]) -> list[str]:
         return [str(self.root / file.path) for file in files]
 
-    def folder(self, account_id: str) -> str:
-        return f"{self.root / TABLE}/account_id={account_id}/"
+    def folder(self, account_id: str, table: str = "events") -> str:
+        return f"{self.root / table}/account_id={account_id}/"
 
     def relative(self, location: str) -> str:
         return str(Path(location).relative_to(self.root))
 
     def staging(self) -> str:
-        return str(self.root / TABLE)
+        return str(self.root)
 
     def scratch(self) -> str:
         return str(self.root / "scratch")
@@ -114,29 +112,39 @@ class LocalLake:
         add: Sequence[DataFile],
         remove: Sequence[str] = (),
         position: int | None = None,
+        erased: Sequence[Erased] = (),
     ) -> int:
         try:
             self._step("before-sync")
             _sync_files(self.root, [self.root / file.path for file in add])
             self._step("before-commit")
-            number = catalog.commit(self._db, add, remove, position, self._now_us())
+            number = catalog.commit(self._db, add, remove, position, erased, self._now_us())
         except (OSError, sqlite3.OperationalError) as error:
             raise StorageError(f"the lake could not commit: {error}") from error
         self._step("after-commit")
         return number
 
+    def erased(self) -> list[Erased]:
+        return catalog.erased(self._db)
+
+    def accounts(self) -> list[str]:
+        return catalog.accounts(self._db)
+
     def discard(self, paths: Sequence[str]) -> None:
         for path in paths:
             (self.root / path).unlink(missing_ok=True)
 
-    def small_files(self, below_bytes: int) -> dict[tuple[str, str], list[DataFile]]:
-        groups: dict[tuple[str, str], list[DataFile]] = defaultdict(list)
+    def small_files(self, below_bytes: int) -> dict[str, list[DataFile]]:
+        groups: dict[str, list[DataFile]] = defaultdict(list)
         for file in catalog.small_files(self._db, below_bytes):
-            groups[file.account_id, file.date].append(file)
-        return {key: files for key, files in groups.items() if len(files) > 1}
+            groups[file.folder].append(file)
+        return {folder: files for folder, files in groups.items() if len(files) > 1}
+
+    def due(self) -> list[DataFile]:
+        return catalog.expired(self._db, self._now_us() - self._grace_us)
 
     def expire(self) -> int:
-        paths = catalog.expired(self._db, self._now_us() - self._grace_us)
+        paths = [file.path for file in self.due()]
         self.discard(paths)
         self._step("before-forget")
         catalog.forget(self._db, paths)
@@ -149,7 +157,7 @@ class LocalLake:
     def _sweep(self) -> int:
         """Delete what a crash left: files on disk that the catalog does not know."""
         known = catalog.known_paths(self._db)
-        found = (self.root / TABLE).rglob("*.*")
+        found = self.root.glob("*/account_id=*/**/*.*")
         orphans = [p for p in found if p.is_file() and str(p.relative_to(self.root)) not in known]
         for path in orphans:
             path.unlink()

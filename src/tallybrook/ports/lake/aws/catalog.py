@@ -6,7 +6,10 @@
 | ``files#<account>`` | path | a file, ``added`` in a snapshot and perhaps ``removed`` in a later |
 | ``intents`` | fence and number | what a commit is about to do, for whoever has to undo it |
 | ``gone`` | instant, snapshot, number | paths a commit removed, for ``expire`` |
-| ``touched`` | account and date | partitions that may be worth merging |
+| ``erased`` | account, digest and position | whom to leave out of the log, and up to where |
+| ``touched`` | folder | partitions that may be worth merging |
+| ``manifests`` | folder | partitions whose manifest has to be put |
+| ``accounts`` | account | accounts that have, or had, files |
 
 **Why rows with snapshot numbers, and not a manifest object.** A file is part of snapshot *n* when
 ``added <= n`` and not ``removed <= n``. A commit writes its rows under the number after the
@@ -34,7 +37,7 @@ from tallybrook.ports.aws.clients import client, translated
 from tallybrook.ports.aws.dynamo import Item, batch_get, batch_write, number, pages, text
 from tallybrook.ports.aws.tables import LAKE, physical
 from tallybrook.ports.aws.transactions import UnmetError, conditional, transact
-from tallybrook.ports.lake import ACCOUNT_ID, DataFile
+from tallybrook.ports.lake import ACCOUNT_ID, DataFile, Erased
 
 POINTER: Item = {"pk": text("state"), "sk": text("events")}
 NOT_THE_WRITER = "another process writes this lake"
@@ -45,11 +48,13 @@ _decode_file = msgspec.json.Decoder(DataFile).decode
 
 
 class Pointer(Struct, frozen=True):
-    """The one row that says what the table is."""
+    """The one row that says what the table is. ``erased_to`` is the highest position that anybody
+    was erased up to: rows of ``erased`` say something while it is past ``position``."""
 
     snapshot_id: int = 0
     position: int = 0
     fence: str = ""
+    erased_to: int = 0
 
 
 class Row(Struct, frozen=True):
@@ -73,6 +78,7 @@ class Intent(Struct, frozen=True):
     sk: str
     add: list[str]
     remove: list[str]
+    erased: list[str] = []
 
 
 class Catalog:
@@ -89,7 +95,8 @@ class Catalog:
         if item is None:
             return Pointer()
         snapshot_id, position = (int(item[name]["N"]) for name in ("snapshot", "position"))
-        return Pointer(snapshot_id, position, item["fence"]["S"])
+        erased_to = int(item["erased_to"]["N"]) if "erased_to" in item else 0
+        return Pointer(snapshot_id, position, item["fence"]["S"], erased_to)
 
     def account_rows(self, account_id: str, under: str = "") -> Iterator[Row]:
         """An account's files in the order of their paths, those of all snapshots that are kept."""
@@ -110,7 +117,8 @@ class Catalog:
 
     def intents(self) -> list[Intent]:
         items = self._query("pk = :pk", {":pk": text("intents")})
-        return [Intent(i["sk"]["S"], _paths(i, "add"), _paths(i, "remove")) for i in items]
+        names = ("add", "remove", "erased")
+        return [Intent(i["sk"]["S"], *(_paths(i, name) for name in names)) for i in items]
 
     def gone(self, before_us: int) -> Iterator[tuple[str, list[str]]]:
         """Removals up to an instant: the row's key and the paths, the oldest first."""
@@ -118,20 +126,48 @@ class Catalog:
         for item in self._query("pk = :pk AND sk < :end", values):
             yield item["sk"]["S"], _paths(item, "remove")
 
-    def touched(self) -> Iterator[tuple[str, str, str]]:
-        """Account, date and the mark of each partition that was written to."""
-        for item in self._query("pk = :pk", {":pk": text("touched")}):
-            account_id, _, date = item["sk"]["S"].partition("/")
-            yield account_id, date, item["mark"]["S"]
+    def erased(self, pointer: Pointer, account_id: str | None = None) -> list[Erased]:
+        """Those, of one account or all, whose rows lie past the pointer's position."""
+        if pointer.erased_to <= pointer.position:
+            return []
+        rows = self.erased_rows("" if account_id is None else f"{account_id}#")
+        return [
+            one
+            for _, one, added in rows
+            if added <= pointer.snapshot_id and one.up_to > pointer.position
+        ]
 
-    def untouch(self, account_id: str, date: str, mark: str) -> None:
+    def erased_rows(self, prefix: str = "") -> Iterator[tuple[str, Erased, int]]:
+        """Key, content and snapshot of the rows of ``erased``."""
+        condition, values = "pk = :pk", {":pk": text("erased")}
+        if prefix:
+            condition += " AND begins_with(sk, :prefix)"
+            values[":prefix"] = text(prefix)
+        for item in self._query(condition, values):
+            key = item["sk"]["S"]
+            account, digest, up_to = key.split("#")
+            yield key, Erased(account, digest, int(up_to)), int(item["added"]["N"])
+
+    def accounts(self) -> list[str]:
+        return [item["sk"]["S"] for item in self._query("pk = :pk", {":pk": text("accounts")})]
+
+    def owed(self) -> list[str]:
+        """Folders of partitions whose manifest may be older than the table."""
+        return [item["sk"]["S"] for item in self._query("pk = :pk", {":pk": text("manifests")})]
+
+    def touched(self) -> Iterator[tuple[str, str]]:
+        """Folder and mark of each partition that was written to."""
+        for item in self._query("pk = :pk", {":pk": text("touched")}):
+            yield item["sk"]["S"], item["mark"]["S"]
+
+    def untouch(self, folder: str, mark: str) -> None:
         """Forget a partition, unless it was written to since."""
         with suppress(UnmetError):
             conditional(
                 self.dynamo.delete_item,
                 WRITING,
                 TableName=self.table,
-                Key={"pk": text("touched"), "sk": text(f"{account_id}/{date}")},
+                Key={"pk": text("touched"), "sk": text(folder)},
                 ConditionExpression="mark = :mark",
                 ExpressionAttributeValues={":mark": text(mark)},
             )
@@ -223,6 +259,10 @@ def account_of(path: str) -> str | None:
 
 def file_key(path: str) -> Item:
     return {"pk": text(f"files#{account_of(path)}"), "sk": text(path)}
+
+
+def erased_key(one: Erased) -> Item:
+    return {"pk": text("erased"), "sk": text(f"{one.account_id}#{one.digest}#{one.up_to}")}
 
 
 def instant(us: int) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from tallybrook.errors import ConflictError
 from tallybrook.ports.aws.dynamo import MAX_TRANSACTION, Item, number, text
-from tallybrook.ports.lake import DataFile
+from tallybrook.ports.lake import DataFile, Erased
 from tallybrook.ports.lake.aws.catalog import (
     Catalog,
     Intent,
@@ -12,6 +12,7 @@ from tallybrook.ports.lake.aws.catalog import (
     account_of,
     encode_file,
     encode_paths,
+    erased_key,
     file_key,
     instant,
 )
@@ -45,33 +46,43 @@ def check(
 
 
 def put_intents(
-    catalog: Catalog, fence: str, snapshot_id: int, add: Sequence[DataFile], remove: Sequence[str]
+    catalog: Catalog,
+    fence: str,
+    snapshot_id: int,
+    add: Sequence[DataFile],
+    remove: Sequence[str],
+    erased: Sequence[Erased] = (),
 ) -> list[Intent]:
     """Write down what is about to happen, under the fence, so that it can be undone."""
-    paths = [(file.path, True) for file in add] + [(path, False) for path in remove]
+    named: list[tuple[int, str]] = [
+        *((0, file.path) for file in add),
+        *((1, path) for path in remove),
+        *((2, erased_key(one)["sk"]["S"]) for one in erased),
+    ]
     intents = []
-    for at in range(0, len(paths), PATHS_A_ROW):
-        part = paths[at : at + PATHS_A_ROW]
-        added = [path for path, new in part if new]
-        intent = Intent(
-            f"{fence}#{instant(snapshot_id)}#{at}", added, [path for path, new in part if not new]
-        )
+    for at in range(0, len(named), PATHS_A_ROW):
+        part = named[at : at + PATHS_A_ROW]
+        parts = ([name for kind, name in part if kind == wanted] for wanted in range(3))
+        intent = Intent(f"{fence}#{instant(snapshot_id)}#{at}", *parts)
         intents.append(intent)
         item = {
             **_intent_key(intent),
             "add": encode_paths(intent.add),
             "remove": encode_paths(intent.remove),
+            "erased": encode_paths(intent.erased),
         }
         catalog.transact(fence, [{"Put": {"TableName": catalog.table, "Item": item}}])
     return intents
 
 
-def touch(catalog: Catalog, add: Sequence[DataFile], mark: str) -> None:
-    """Name the partitions that ``small_files`` has to look into."""
-    partitions = sorted({(file.account_id, file.date) for file in add})
+def touch(catalog: Catalog, add: Sequence[DataFile], accounts: Sequence[str], mark: str) -> None:
+    """Name the partitions that ``small_files`` has to look into, and accounts that are new."""
     items = [
-        {"pk": text("touched"), "sk": text(f"{account_id}/{date}"), "mark": text(mark)}
-        for account_id, date in partitions
+        *(
+            {"pk": text("touched"), "sk": text(folder), "mark": text(mark)}
+            for folder in sorted({file.folder for file in add})
+        ),
+        *({"pk": text("accounts"), "sk": text(account)} for account in accounts),
     ]
     catalog.write({"PutRequest": {"Item": item}} for item in items)
 
@@ -92,26 +103,45 @@ def apply(catalog: Catalog, fence: str, actions: Sequence[Item], pointer: Item) 
 
 
 def row_actions(
-    table: str, snapshot_id: int, add: Sequence[DataFile], remove: Sequence[str], now_us: int
+    table: str,
+    snapshot_id: int,
+    add: Sequence[DataFile],
+    remove: Sequence[str],
+    erased: Sequence[Erased],
+    now_us: int,
 ) -> list[Item]:
-    """Files that come, files that go, and the note for ``expire``."""
+    """Files that come, files that go, the note for ``expire``, and whom to leave out."""
     return [
+        *(_put_erased(table, snapshot_id, one) for one in erased),
         *(_put(table, snapshot_id, file) for file in add),
         *(_remove(table, snapshot_id, path, now_us) for path in remove),
         *_gone(table, snapshot_id, remove, now_us),
     ]
 
 
-def pointer_action(catalog: Catalog, fence: str, before: Pointer, position: int | None) -> Item:
+def moved(before: Pointer, position: int | None, erased: Sequence[Erased]) -> Pointer:
+    """The pointer after a commit."""
+    return Pointer(
+        before.snapshot_id + 1,
+        before.position if position is None else position,
+        before.fence,
+        max([before.erased_to, *(one.up_to for one in erased)]),
+    )
+
+
+def pointer_action(catalog: Catalog, before: Pointer, after: Pointer) -> Item:
     """One snapshot further, if nothing happened since ``before``."""
-    moved = catalog.under(fence)
-    moved["UpdateExpression"] = "SET #snapshot = :next, #position = :position"
+    moved = catalog.under(before.fence)
+    moved["UpdateExpression"] = (
+        "SET #snapshot = :next, #position = :position, erased_to = :erased_to"
+    )
     moved["ConditionExpression"] += " AND #snapshot = :before"
     moved["ExpressionAttributeNames"] = {"#snapshot": "snapshot", "#position": "position"}
     moved["ExpressionAttributeValues"] |= {
         ":before": number(before.snapshot_id),
-        ":next": number(before.snapshot_id + 1),
-        ":position": number(before.position if position is None else position),
+        ":next": number(after.snapshot_id),
+        ":position": number(after.position),
+        ":erased_to": number(after.erased_to),
     }
     return {"Update": moved}
 
@@ -137,6 +167,7 @@ def undo_rows(catalog: Catalog, fence: str, snapshot_id: int, intent: Intent) ->
             if path in known
         ),
         *(_put_back(catalog.table, p) for p in removed if not known[p].gone_by(snapshot_id)),
+        *_undo_erased(catalog, snapshot_id, intent.erased),
     ]
     for at in range(0, len(actions), MAX_TRANSACTION - 1):
         catalog.transact(fence, actions[at : at + MAX_TRANSACTION - 1])
@@ -155,6 +186,21 @@ def _put(table: str, snapshot_id: int, file: DataFile) -> Item:
             "ConditionExpression": "attribute_not_exists(pk)",
         }
     }
+
+
+def _put_erased(table: str, snapshot_id: int, one: Erased) -> Item:
+    item = {**erased_key(one), "added": number(snapshot_id), "up_to": number(one.up_to)}
+    return {"Put": {"TableName": table, "Item": item}}
+
+
+def _undo_erased(catalog: Catalog, snapshot_id: int, keys: Sequence[str]) -> Iterator[Item]:
+    wanted = frozenset(keys)
+    if not wanted:
+        return
+    for key, _, added in catalog.erased_rows():
+        if key in wanted and added > snapshot_id:
+            found = {"pk": text("erased"), "sk": text(key)}
+            yield {"Delete": {"TableName": catalog.table, "Key": found}}
 
 
 def _remove(table: str, snapshot_id: int, path: str, now_us: int) -> Item:

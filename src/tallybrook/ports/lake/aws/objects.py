@@ -31,6 +31,15 @@ class Objects:
         """Store files under their paths; all are durable when it returns."""
         _together(lambda file: self._put(*file), list(files))
 
+    def publish(self, key: str, lines: Sequence[str]) -> None:
+        """Put a text under a key of the bucket, whole; without lines nothing is left there."""
+        with translated("publish what a partition of the lake holds"):
+            if lines:
+                body = "".join(f"{line}\n" for line in lines).encode()
+                self._s3.put_object(Bucket=self.bucket, Key=key, Body=body)
+            else:
+                self._s3.delete_object(Bucket=self.bucket, Key=key)
+
     def fetch(self, files: Iterable[tuple[str, Path]]) -> None:
         """Bring files to places on the disk, each whole or not at all.
 

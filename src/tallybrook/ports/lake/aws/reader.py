@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from tallybrook.ports.lake import DataFile, Snapshot
+from tallybrook.ports.lake import DataFile, Erased, Snapshot
 from tallybrook.ports.lake.aws.cache import FileCache
-from tallybrook.ports.lake.aws.catalog import Catalog
+from tallybrook.ports.lake.aws.catalog import Catalog, Pointer
 from tallybrook.ports.lake.aws.objects import Objects
 
 DEFAULT_CACHE_BYTES = 256 * 1024 * 1024
@@ -44,16 +44,27 @@ class AwsLakeReader:
 
     def snapshot(self, account_id: str) -> Snapshot:
         """The pointer first: whatever is committed after it has a higher number."""
-        pointer = self.catalog.pointer()
+        pointer, erased = self._pointer_of(account_id)
         rows = self.catalog.account_rows(account_id)
         files = tuple(row.file for row in rows if row.live_in(pointer.snapshot_id))
-        return Snapshot(pointer.snapshot_id, pointer.position, files)
+        return Snapshot(pointer.snapshot_id, pointer.position, files, erased)
+
+    def _pointer_of(self, account_id: str) -> tuple[Pointer, tuple[Erased, ...]]:
+        """A pointer and what it says of erased people. Their rows go once the position is past
+        them, so the pointer must be the same after reading them as before."""
+        while True:
+            pointer = self.catalog.pointer()
+            if pointer.erased_to <= pointer.position:
+                return pointer, ()
+            erased = tuple(self.catalog.erased(pointer, account_id))
+            if self.catalog.pointer() == pointer:
+                return pointer, erased
 
     def locate(self, files: Sequence[DataFile]) -> list[str]:
         return [str(copy) for copy in self.cache.bring([(f.path, f.bytes) for f in files])]
 
-    def folder(self, account_id: str) -> str:
-        return f"{self.cache.at(f'events/account_id={account_id}')}/"
+    def folder(self, account_id: str, table: str = "events") -> str:
+        return f"{self.cache.at(f'{table}/account_id={account_id}')}/"
 
     def close(self) -> None:
         if "cache" in vars(self):

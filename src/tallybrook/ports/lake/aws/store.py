@@ -12,7 +12,7 @@ stay, unread.)
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,12 +20,20 @@ import msgspec
 
 from tallybrook.errors import ConflictError, StorageError
 from tallybrook.ports.aws.dynamo import text
-from tallybrook.ports.lake import DEFAULT_GRACE_S, DataFile
+from tallybrook.ports.lake import DEFAULT_GRACE_S, DataFile, Erased
 from tallybrook.ports.lake.aws import commit as steps
-from tallybrook.ports.lake.aws.catalog import NOT_THE_WRITER, Intent, Pointer, Row, file_key
+from tallybrook.ports.lake.aws.catalog import (
+    NOT_THE_WRITER,
+    Intent,
+    Pointer,
+    Row,
+    account_of,
+    erased_key,
+    file_key,
+)
+from tallybrook.ports.lake.aws.manifests import ManifestOf, Manifests
 from tallybrook.ports.lake.aws.reader import DEFAULT_CACHE_BYTES, AwsLakeReader
 
-TABLE = "events"
 DEFAULT_LEASE_S = 900.0
 """The longest a Lambda function runs."""
 
@@ -59,6 +67,7 @@ class AwsLake(AwsLakeReader):
         lease_s: float = DEFAULT_LEASE_S,
         now_us: Callable[[], int] = _now_us,
         step: Step = _nothing,
+        manifest_of: ManifestOf | None = None,
     ) -> None:
         super().__init__(stack, bucket, scratch_dir / "cache", cache_bytes=cache_bytes)
         self._grace_us = int(grace_s * 1e6)
@@ -67,11 +76,15 @@ class AwsLake(AwsLakeReader):
         self._fence = uuid.uuid4().hex
         self.catalog.take(self._fence, now_us(), now_us() + int(lease_s * 1e6))
         self._unsettled = False
+        self._manifests = Manifests(self.catalog, lambda: self.objects, manifest_of)
+        self._accounts: set[str] = set()
+        self._erased: list[Erased] | None = None
         self._empty_rooms()
         self.swept = self._undo(self.catalog.intents())
+        self._manifests.settle()
 
     def staging(self) -> str:
-        return str(self._stage / TABLE)
+        return str(self._stage)
 
     def scratch(self) -> str:
         return str(self._spill)
@@ -84,6 +97,7 @@ class AwsLake(AwsLakeReader):
         add: Sequence[DataFile],
         remove: Sequence[str] = (),
         position: int | None = None,
+        erased: Sequence[Erased] = (),
     ) -> int:
         self._settle()
         before = self.catalog.pointer()
@@ -91,13 +105,26 @@ class AwsLake(AwsLakeReader):
             raise ConflictError(NOT_THE_WRITER)
         steps.check(self.catalog, before, add, remove, position)
         self._unsettled = True
-        intents = self._prepare(before, add, remove)
-        self._write(before, add, remove, position)
+        self._erased = None
+        intents = self._prepare(before, add, remove, erased)
+        self._manifests.owe(_folders(add, remove))
+        self._write(before, add, remove, erased, steps.moved(before, position, erased))
         self._step("after-commit")
         self._finish(intents)
+        self._publish(add, remove)
+        self._accounts.update(file.account_id for file in add)
         for file in add:
             self.cache.adopt(file.path, self._stage / file.path)
         return before.snapshot_id + 1
+
+    def erased(self) -> list[Erased]:
+        """Asked for once, and again after a commit that says something of it: nobody else does."""
+        if self._erased is None:
+            self._erased = self.catalog.erased(self.catalog.pointer())
+        return self._erased
+
+    def accounts(self) -> list[str]:
+        return self.catalog.accounts()
 
     def discard(self, paths: Sequence[str]) -> None:
         """Delete the staged files; what was uploaded of them goes with the commit's intent, since
@@ -105,36 +132,55 @@ class AwsLake(AwsLakeReader):
         for path in paths:
             (self._stage / path).unlink(missing_ok=True)
 
-    def small_files(self, below_bytes: int) -> dict[tuple[str, str], list[DataFile]]:
+    def small_files(self, below_bytes: int) -> dict[str, list[DataFile]]:
         """Looks only into partitions written to since they last had fewer than two such files:
         ask for the same size every time."""
         snapshot_id = self.catalog.pointer().snapshot_id
-        groups: dict[tuple[str, str], list[DataFile]] = {}
-        for account_id, date, mark in self.catalog.touched():
-            under = f"{TABLE}/account_id={account_id}/date={date}/"
-            rows = self.catalog.account_rows(account_id, under)
+        groups: dict[str, list[DataFile]] = {}
+        for folder, mark in self.catalog.touched():
+            rows = self.catalog.account_rows(account_of(f"{folder}/") or "", f"{folder}/")
             files = [row.file for row in rows if row.live_in(snapshot_id)]
             small = [file for file in files if file.bytes < below_bytes]
             if len(small) > 1:
-                groups[account_id, date] = sorted(small, key=lambda f: (f.added_us, f.path))
+                groups[folder] = sorted(small, key=lambda f: (f.added_us, f.path))
             else:
-                self.catalog.untouch(account_id, date, mark)
+                self.catalog.untouch(folder, mark)
         return groups
 
+    def due(self) -> list[DataFile]:
+        return [row.file for _, rows in self._due() for row in rows]
+
     def expire(self) -> int:
-        snapshot_id = self.catalog.pointer().snapshot_id
         expired = 0
-        for key, paths in list(self.catalog.gone(self._now_us() - self._grace_us)):
-            known = self.catalog.rows(paths)
-            # Not by the note alone: the commit that wrote it may have been undone.
-            due = [p for p in paths if p in known and self._is_due(known[p], snapshot_id)]
+        for key, rows in self._due():
+            due = [row.file.path for row in rows]
             self.cache.drop(due)
             self.objects.delete(due)
             self._step("before-forget")
             keys = [file_key(path) for path in due] + [{"pk": text("gone"), "sk": text(key)}]
             self.catalog.write({"DeleteRequest": {"Key": k}} for k in keys)
             expired += len(due)
+        self._forget_erased()
         return expired
+
+    def _due(self) -> Iterator[tuple[str, list[Row]]]:
+        """Notes of removals whose grace has passed, and the files that are due by each."""
+        snapshot_id = self.catalog.pointer().snapshot_id
+        for key, paths in list(self.catalog.gone(self._now_us() - self._grace_us)):
+            known = self.catalog.rows(paths)
+            # Not by the note alone: the commit that wrote it may have been undone.
+            yield (
+                key,
+                [known[p] for p in paths if p in known and self._is_due(known[p], snapshot_id)],
+            )
+
+    def _forget_erased(self) -> None:
+        """What the position is past says nothing any more."""
+        pointer = self.catalog.pointer()
+        if not 0 < pointer.erased_to <= pointer.position:
+            return
+        keys = [erased_key(one) for _, one, _ in self.catalog.erased_rows()]
+        self.catalog.write({"DeleteRequest": {"Key": key}} for key in keys)
 
     def close(self) -> None:
         """Give the lease back, so that the next writer need not wait for its end."""
@@ -143,18 +189,25 @@ class AwsLake(AwsLakeReader):
         super().close()
 
     def _prepare(
-        self, before: Pointer, add: Sequence[DataFile], remove: Sequence[str]
+        self,
+        before: Pointer,
+        add: Sequence[DataFile],
+        remove: Sequence[str],
+        erased: Sequence[Erased],
     ) -> list[Intent]:
         """The intent, then the files: whatever reaches the bucket is written down first."""
         self._step("before-intent")
-        intents = steps.put_intents(self.catalog, self._fence, before.snapshot_id + 1, add, remove)
+        intents = steps.put_intents(
+            self.catalog, self._fence, before.snapshot_id + 1, add, remove, erased
+        )
         self._step("before-upload")
         try:
             self.objects.put((file.path, self._stage / file.path) for file in add)
         except OSError as error:
             raise StorageError(f"the lake could not commit: {error}") from error
         self._step("before-touch")
-        steps.touch(self.catalog, add, f"{self._fence}#{before.snapshot_id}")
+        fresh = sorted({file.account_id for file in add} - self._accounts)
+        steps.touch(self.catalog, add, fresh, f"{self._fence}#{before.snapshot_id}")
         return intents
 
     def _write(
@@ -162,13 +215,14 @@ class AwsLake(AwsLakeReader):
         before: Pointer,
         add: Sequence[DataFile],
         remove: Sequence[str],
-        position: int | None,
+        erased: Sequence[Erased],
+        after: Pointer,
     ) -> None:
-        now_us = self._now_us()
+        now_us, number = self._now_us(), after.snapshot_id
         stamped = [msgspec.structs.replace(file, added_us=now_us) for file in add]
-        number = before.snapshot_id + 1
-        actions = steps.row_actions(self.catalog.table, number, stamped, remove, now_us)
-        pointer = steps.pointer_action(self.catalog, self._fence, before, position)
+        table = self.catalog.table
+        actions = steps.row_actions(table, number, stamped, remove, erased, now_us)
+        pointer = steps.pointer_action(self.catalog, before, after)
         try:
             for step in steps.apply(self.catalog, self._fence, actions, pointer):
                 self._step(step)
@@ -177,9 +231,7 @@ class AwsLake(AwsLakeReader):
             raise
         except StorageError:
             # The answer may be what was lost, not the commit.
-            if self.catalog.pointer() != Pointer(
-                number, before.position if position is None else position, self._fence
-            ):
+            if self.catalog.pointer() != after:
                 raise
 
     def _finish(self, intents: list[Intent]) -> None:
@@ -190,6 +242,12 @@ class AwsLake(AwsLakeReader):
             self._unsettled = False
         except StorageError:
             pass
+
+    def _publish(self, add: Sequence[DataFile], remove: Sequence[str]) -> None:
+        """As with ``_finish``: what is not put now stays owed, until the store is opened again."""
+        self._step("before-manifests")
+        with suppress(StorageError):
+            self._manifests.settle(_folders(add, remove))
 
     def _is_due(self, row: Row, snapshot_id: int) -> bool:
         return row.gone_by(snapshot_id) and row.removed_us <= self._now_us() - self._grace_us
@@ -222,5 +280,11 @@ class AwsLake(AwsLakeReader):
     def _empty_rooms(self) -> None:
         for room in (self._stage, self._spill):
             shutil.rmtree(room, ignore_errors=True)
-        (self._stage / TABLE).mkdir(parents=True)
+        self._stage.mkdir(parents=True)
         self._spill.mkdir(parents=True)
+
+
+def _folders(add: Sequence[DataFile], remove: Sequence[str]) -> list[str]:
+    """The partitions that a commit changes."""
+    removed = {path.rpartition("/")[0] for path in remove}
+    return sorted({file.folder for file in add} | removed)
