@@ -17,6 +17,8 @@ from tallybrook.files.source import Line, lines
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,15})?\Z", re.ASCII)
 """What is a number in a cell. ``007``, ``+1`` and 16 digits are text: as numbers they change."""
 
+_MOST_SHOWN = 10
+
 _ERRORS = {
     "unexpected end of data": "a quote is opened and never closed",
     "new-line character seen": "a carriage return stands alone in the row",
@@ -89,9 +91,11 @@ def _names(feed: _Feed, parser: Iterator[list[str]]) -> list[str]:
         names = [name.strip() for name in next(parser)]
     except (csv.Error, UnicodeDecodeError) as error:
         raise MalformedError(f"the header cannot be read: {_reason(error)}") from error
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice or "" in names:
-        raise MalformedError(f"the header has a column without a name or twice: {twice or ['']}")
+    if len(set(names)) < len(names) or "" in names:
+        # Not quoted: what stands where the names should be may be somebody's address.
+        wrong = [at for at, name in enumerate(names, 1) if not name or names.count(name) > 1]
+        shown = ", ".join(map(str, wrong[:_MOST_SHOWN]))
+        raise MalformedError(f"the header has a column without a name or twice: column {shown}")
     return names
 
 

@@ -8,6 +8,8 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Literal, NamedTuple, cast
 
+import msgspec
+
 from tallybrook.errors import MalformedError, UsageError
 from tallybrook.files.rows import MAX_ROW_BYTES
 
@@ -21,6 +23,16 @@ _SUFFIXES: dict[str, Format] = {
 }
 _PEEK_BYTES = 64 * 1024
 _UTF8_BOM = b"\xef\xbb\xbf"
+_NO_TEXT = {
+    b"\xff\xfe": "UTF-16; convert it to UTF-8 first",
+    b"\xfe\xff": "UTF-16; convert it to UTF-8 first",
+    b"\x1f\x8b": "gzip data within gzip data",
+    b"PK\x03\x04": "a zip archive, or an Excel file; unpack it, or save it as CSV",
+    b"PAR1": "Parquet; write it as NDJSON",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd; use gzip",
+    b"BZh": "compressed with bzip2; use gzip",
+}
+"""What a file that cannot be read begins with, and what is to be done about it."""
 
 
 class Source(NamedTuple):
@@ -46,14 +58,29 @@ class Line(NamedTuple):
 def open_source(name: str) -> Source:
     """Open the file, or standard input for ``-``; gzip is told by its first bytes."""
     outer, size_bytes = _open(name)
-    zipped = outer.peek(2)[:2] == b"\x1f\x8b"
+    return unpacked(name, outer, size_bytes)
+
+
+def unpacked(name: str, outer: BufferedReader, size_bytes: int | None = None) -> Source:
+    """What is in open bytes, which may be gzipped; told by the bytes alone.
+
+    Raises ``MalformedError`` for what is no text in UTF-8: another encoding, another archive.
+    """
+    zipped = is_gzip(outer)
     stream = _unzip(outer) if zipped else outer
     head = peek(stream)
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise MalformedError(f"{name} is UTF-16; convert it to UTF-8 first")
+    for start, what in _NO_TEXT.items():
+        if head.startswith(start):
+            raise MalformedError(f"{name} is {what}")
+    if b"\0" in head:
+        raise MalformedError(f"{name} is no text: it holds zero bytes")
     if head.startswith(_UTF8_BOM):
         stream.read(len(_UTF8_BOM))
     return Source(name, stream, outer, size_bytes)
+
+
+def is_gzip(outer: BufferedReader) -> bool:
+    return outer.peek(2)[:2] == b"\x1f\x8b"
 
 
 def peek(stream: BufferedReader) -> bytes:
@@ -67,7 +94,7 @@ def peek(stream: BufferedReader) -> bytes:
 def detect(source: Source) -> Format:
     """The format by the file's name, else by its first bytes."""
     suffix = Path(source.name.removesuffix(".gz")).suffix.lower()
-    return _SUFFIXES.get(suffix) or _sniff(peek(source.stream))
+    return _SUFFIXES.get(suffix) or sniff(peek(source.stream))
 
 
 def lines(stream: BufferedReader, max_bytes: int = MAX_ROW_BYTES) -> Iterator[Line]:
@@ -104,12 +131,26 @@ def _skip_line(stream: BufferedReader) -> None:
             return
 
 
-def _sniff(head: bytes) -> Format:
+def sniff(head: bytes) -> Format:
+    """The format by the first bytes of the text."""
     text = head.lstrip()
     if text.startswith(b"["):
         return "json"
     if not text.startswith(b"{"):
         return "csv"
-    first, _, rest = text.partition(b"\n")
-    # A document of one line is read the same either way; more lines after a whole object are not.
-    return "ndjson" if first.rstrip().endswith(b"}") and rest.strip() else "json"
+    first, *more = [line for line in text.splitlines() if line.strip()]
+    if not more or first.rstrip().endswith(_GOES_ON):
+        return "json"  # a document of one line is read the same either way
+    # Broken lines may stand anywhere. A line that is whole by itself is none of a document, whose
+    # inner lines are indented.
+    return "ndjson" if any(map(_is_object, (first, *more))) else "json"
+
+
+_GOES_ON = (b"{", b"[", b",", b":")
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return line.startswith(b"{") and isinstance(msgspec.json.decode(line), dict)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return False
