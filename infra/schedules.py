@@ -1,4 +1,5 @@
-"""What happens by the clock: writing the lake, looking after entities, hourly chores."""
+"""What happens by the clock: writing the lake, looking after entities and dead letters, forwarding,
+hourly chores."""
 
 from aws_cdk import Aws, Fn
 from aws_cdk import aws_iam as iam
@@ -13,7 +14,11 @@ from infra.settings import StackSettings
 SCHEDULES = {
     "lake": "rate(5 minutes)",
     "entities": "rate(5 minutes)",
-    "schedule": "cron(5 * * * ? *)",
+    "forward": "rate(5 minutes)",
+    "anonymizer": "rate(15 minutes)",
+    "ocean": "rate(15 minutes)",
+    "dual_ai": "rate(15 minutes)",
+    "schedule": "cron(15 * * * ? *)",
 }
 
 
@@ -26,9 +31,10 @@ class Schedules(Construct):
         super().__init__(scope, "Schedules")
         self._undelivered_arn = undelivered_arn
         group = scheduler.CfnScheduleGroup(self, "Group", name=settings.stack)
-        called = [functions.by_name[name] for name in SCHEDULES]
+        wanted = {name: when for name, when in SCHEDULES.items() if name in functions.by_name}
+        called = [functions.by_name[name] for name in wanted]
         role = self._role(settings, called)
-        for name, when in SCHEDULES.items():
+        for name, when in wanted.items():
             self._schedule(name, when, group, functions.by_name[name], role)
             on_async_failure(
                 self, f"{name.capitalize()}Failures", functions.by_name[name], undelivered_arn

@@ -17,7 +17,13 @@ DAYS = HOURS / 24
 IDLE_POLLS = 5 * HOURS * 3600 / 20
 """Lambda keeps five long polls of 20 s open on a queue that is empty."""
 
-RUNS = {"lake": 12 * HOURS, "entities": 12 * HOURS, "schedule": HOURS}
+QUEUES = 4
+"""That functions read: events, assessments as they came and anonymised, messages of two AIs."""
+
+RUNS = {
+    "lake": 12 * HOURS, "entities": 12 * HOURS, "schedule": HOURS, "anonymizer": 4 * HOURS,
+    "ocean": 4 * HOURS, "dual_ai": 4 * HOURS,
+}  # fmt: skip
 """How often the schedules call their functions."""
 
 IDLE_RUN_S = 0.5
@@ -35,10 +41,13 @@ LAKE_MEMORY_MB = 512
 VITAL_ALARMS = 10
 """Without enhanced monitoring: as many as an account has free."""
 
-OTHER_ALARMS = 6
-"""Beside errors and throttles: three late streams, two queues, the API."""
+OTHER_ALARMS = 9
+"""Beside errors and throttles: three late streams, five queues, the API."""
 
-FUNCTIONS = 12
+SECRETS = 2
+"""The first admin key, and what pseudonyms are made with."""
+
+FUNCTIONS = 16
 """Without the one that reads Kinesis."""
 
 
@@ -48,6 +57,7 @@ class Standing(Struct, frozen=True, kw_only=True):
 
     arch: Arch
     secrets: int
+    queues: int
     alarms: int
     dashboards: int
     shards: int
@@ -62,7 +72,8 @@ def standing_of(tier: Tier, arch: Arch) -> Standing:
     everything = tier.enhanced_monitoring
     return Standing(
         arch=arch,
-        secrets=1,
+        secrets=SECRETS,
+        queues=QUEUES,
         alarms=2 * functions + OTHER_ALARMS if everything else VITAL_ALARMS,
         dashboards=1,
         shards=int(tier.kinesis),
@@ -78,11 +89,11 @@ def standing_uses(standing: Standing) -> list[Use]:
     warm_gb_s = standing.warm_mb / 1024 * HOURS * 3600
     watched = standing.watched_shards * SHARD_METRICS
     return [
-        Use("Secret", "secrets.secret", standing.secrets),
+        Use("Secrets", "secrets.secret", standing.secrets),
         Use("Alarms", "cloudwatch.alarm", standing.alarms),
         Use("Dashboard", "cloudwatch.dashboard", standing.dashboards),
         Use("Metrics of the log", "cloudwatch.metric", OWN_METRICS),
-        Use("Polls of the empty queue", "sqs.request", IDLE_POLLS),
+        Use("Polls of empty queues", "sqs.request", standing.queues * IDLE_POLLS),
         Use("Kinesis shard", "kinesis.shard_hour", standing.shards * HOURS),
         Use("Metrics of the shard", "cloudwatch.metric", watched),
         Use("Warm instances", f"lambda.warm_gb_s.{standing.arch}", warm_gb_s),
