@@ -26,10 +26,11 @@ _CONNECTIONS = (
 
 ACCEPTED: tuple[Accepted, ...] = (
     Accepted(
-        "SMG4", ("Storage/AdminKey", "Entities/Secret"),
+        "SMG4", ("Storage/AdminKey", "Entities/Secret", "Assessments/Secret", "Forwarding/Secret"),
         "The secret makes the first admin key, once. Keys are rotated in Tallybrook, where they "
         "are scoped and revocable; a rotated secret would not change any of them. The one that "
-        "alerts are signed with is known to their receiver too, who has to change with it.",
+        "alerts and forwarded events are signed with is known to their receiver too, who has to "
+        "change with it. Pseudonyms change with theirs, so that is rotated by Tallybrook alone.",
     ),
     Accepted(
         "S1", ("Storage/Bucket",),
@@ -69,8 +70,46 @@ ACCEPTED: tuple[Accepted, ...] = (
         "Objects under one prefix of the stack's own bucket; their names are not known beforehand.",
     ),
     Accepted(
-        f"IAM5[{_BUCKET}/raw/*]", ("Functions/S3Role",),
+        f"IAM5[{_BUCKET}/raw/*]",
+        ("Functions/S3Role", "Functions/HttpRole", "Functions/AnonymizerRole"),
         "Objects under one prefix of the stack's own bucket; their names are not known beforehand.",
+    ),
+    Accepted(
+        f"IAM5[{_BUCKET}/received/*]",
+        ("Functions/S3Role", "Functions/HttpRole", "Functions/AnonymizerRole"),
+        "Objects under one prefix of the stack's own bucket; their names are not known beforehand.",
+    ),
+    Accepted(
+        f"IAM5[{_BUCKET}/anonymised/*]",
+        ("Functions/HttpRole", "Functions/AnonymizerRole", "Functions/OceanRole"),
+        "Objects under one prefix of the stack's own bucket; their names are not known beforehand.",
+    ),
+    *(
+        Accepted(
+            f"IAM5[{_BUCKET}/{prefix}/*]", ("Functions/S3Role",),
+            "Objects under one prefix of the stack's own bucket; their names are whatever people "
+            "call their files, and digests of what is in those.",
+        )
+        for prefix in (
+            "archive", "exports", "imports", "imports/errors", "processed", "processed/insights",
+        )
+    ),
+    *(
+        Accepted(
+            f"IAM5[{_BUCKET}/{prefix}/*]", ("Functions/WorkflowRole",),
+            "Objects under one prefix of the stack's own bucket; their names are not known "
+            "beforehand.",
+        )
+        for prefix in ("raw", "archive", "runs", "rollups", "reports")
+    ),
+    Accepted(
+        "SF1", ("Workflow/Machine",),
+        "Each step of each run is kept in the state and shown by GET /runs; a log of every "
+        "transition would cost as much again.",
+    ),
+    Accepted(
+        "SF2", ("Workflow/Machine",),
+        "Traced from the tier on that pays for tracing, as everything else is.",
     ),
     Accepted(
         f"IAM5[{_CONNECTIONS}]",

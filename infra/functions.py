@@ -44,14 +44,25 @@ FUNCTIONS: tuple[FunctionSpec, ...] = (
     FunctionSpec(name="kinesis", about="Collects from the Kinesis stream", timeout_s=60),
     FunctionSpec(name="sqs", about="Collects from the queue", timeout_s=60),
     FunctionSpec(
-        name="s3", about="Collects files put under raw/events/", timeout_s=900, tier_name="files"
+        name="s3", about="Works off files put into the bucket", timeout_s=900, tier_name="files"
     ),
     FunctionSpec(name="bus", about="Collects from the event bus", timeout_s=60),
     FunctionSpec(
         name="entities", about="Keeps entities, tells alerts", timeout_s=120, sockets=True
     ),
     FunctionSpec(name="webhook", about="Posts alerts to the webhook", timeout_s=30),
+    FunctionSpec(name="anonymizer", about="Anonymises raw assessments", timeout_s=60),
+    FunctionSpec(name="ocean", about="Scores anonymised assessments", timeout_s=60),
+    FunctionSpec(name="dual_ai", about="Measures messages of two AIs", timeout_s=60),
+    FunctionSpec(
+        name="forward", about="Forwards events in Pinpoint's format", timeout_s=240,
+        tier_name="forwarder",
+    ),
     FunctionSpec(name="schedule", about="Hourly chores", timeout_s=300),
+    FunctionSpec(
+        name="workflow", about="Does the steps of workflows", timeout_s=900, memory_mb=256,
+        why="numpy counts again: 25 MB beside the SDK's 46",
+    ),
     FunctionSpec(
         name="lake", about="Writes the log as Parquet", timeout_s=300, memory_mb=512,
         why="DuckDB writes the Parquet files",
@@ -63,10 +74,22 @@ READ_DEFINITIONS = frozenset({"http", "entities", "sockets"})
 """Functions that have to know how entities are defined."""
 
 
+READ_FORWARDING = frozenset({"forward", "http"})
+"""Functions that have to know where events are forwarded to."""
+
+
+STARTS_RUNS = frozenset({"http", "schedule"})
+"""Functions that start runs of the state machine."""
+
+
 def functions_of(settings: StackSettings) -> tuple[FunctionSpec, ...]:
     """The functions of a stack: without a stream nobody reads it, without a webhook nobody posts
-    to it."""
-    wanted = {"kinesis": settings.with_kinesis, "webhook": bool(settings.alert_webhook)}
+    to it, without a target nothing is forwarded."""
+    wanted = {
+        "kinesis": settings.with_kinesis,
+        "webhook": bool(settings.alert_webhook),
+        "forward": bool(settings.forward_to),
+    }
     return tuple(spec for spec in FUNCTIONS if wanted.get(spec.name, True))
 
 
@@ -89,6 +112,13 @@ def environment(spec: FunctionSpec, settings: StackSettings, bucket: str) -> dic
         variables["TALLYBROOK_ENTITIES"] = settings.definitions
     if spec.name == "webhook":
         variables["TALLYBROOK_ALERT_WEBHOOK"] = settings.alert_webhook
+    if spec.name in READ_FORWARDING and settings.forward_to:
+        variables["TALLYBROOK_FORWARD_TO"] = settings.forward_to
+        variables["TALLYBROOK_FORWARD_FROM"] = settings.forward_from
+    if spec.name == "ocean" and settings.indicators:
+        variables["TALLYBROOK_INDICATORS"] = "true"
+    if spec.name == "dual_ai" and settings.token_prices:
+        variables["TALLYBROOK_TOKEN_PRICES"] = settings.token_prices
     if spec.name == "query":
         variables |= {
             "TALLYBROOK_QUERY_WORKERS": "1",

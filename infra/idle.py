@@ -27,9 +27,11 @@ def standing(template: Template) -> Standing:
         alias["ProvisionedConcurrencyConfig"]["ProvisionedConcurrentExecutions"]
         for alias in made("AWS::Lambda::Alias")
     )
+    mappings = made("AWS::Lambda::EventSourceMapping")
     return Standing(
         arch=functions[0]["Architectures"][0],
         secrets=len(made("AWS::SecretsManager::Secret")),
+        queues=sum("ScalingConfig" in mapping for mapping in mappings),
         alarms=len(made("AWS::CloudWatch::Alarm")),
         dashboards=len(made("AWS::CloudWatch::Dashboard")),
         shards=sum(stream["ShardCount"] for stream in streams),

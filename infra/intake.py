@@ -1,4 +1,4 @@
-"""The ways in: HTTP API, queue, Kinesis stream, event bus and files in the bucket."""
+"""The ways in: HTTP API, queue, Kinesis stream and event bus. Files are in ``files``."""
 
 from aws_cdk import Aws, Duration, RemovalPolicy
 from aws_cdk import aws_apigatewayv2 as apigateway
@@ -7,7 +7,6 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
-from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
@@ -18,16 +17,20 @@ from infra.functions import FUNCTIONS
 from infra.mapping import on_async_failure, read_queue, read_stream
 from infra.settings import StackSettings
 from tallybrook.entities.alerts import PUBLISHER
+from tallybrook.forwarding.delivering import BUS_SOURCE
 from tallybrook.ports.bus import SOURCE
 
 QUERY_ROUTES = (
     ("/query", apigateway.HttpMethod.POST),
     ("/api/analytics/query", apigateway.HttpMethod.POST),
+    ("/queries/{id}/run", apigateway.HttpMethod.POST),
+    ("/executions/{id}", apigateway.HttpMethod.GET),
+    ("/executions/{id}", apigateway.HttpMethod.DELETE),
+    ("/executions/{id}/results", apigateway.HttpMethod.GET),
     ("/analytics", apigateway.HttpMethod.GET),
 )
 """Routes that may run SQL; everything else never loads the engine."""
 
-RAW_EVENTS = "raw/events/"
 TRIES = 3
 REQUESTS_A_SECOND = 500
 ACCESS_LOG = (
@@ -59,7 +62,7 @@ class Intake(Construct):
         if self.stream:
             arns.add("kinesis:intake", self.stream.stream_arn)
 
-    def connect(self, functions: Functions, bucket: s3.Bucket) -> None:
+    def connect(self, functions: Functions) -> None:
         self.api = self._http_api(functions)
         read_queue(
             self, "QueueMapping", functions.by_name["sqs"], self.queue.queue_arn,
@@ -67,12 +70,7 @@ class Intake(Construct):
         )  # fmt: skip
         self._read_kinesis(functions)
         self._read_bus(functions.by_name["bus"])
-        self._read_files(functions.by_name["s3"], bucket)
-        for name in ("bus", "s3"):
-            on_async_failure(
-                self, f"{name.capitalize()}Failures", functions.by_name[name],
-                self.undelivered.queue_arn,
-            )  # fmt: skip
+        on_async_failure(self, "BusFailures", functions.by_name["bus"], self.undelivered.queue_arn)
 
     def _queue(self, name: str, id_: str, keep: Duration) -> sqs.Queue:
         return sqs.Queue(
@@ -154,6 +152,10 @@ class Intake(Construct):
             destination_arn=group.log_group_arn, format=ACCESS_LOG
         )
 
+    def _not_collected(self) -> list[str]:
+        """What the product itself tells, and what is said to be for forwarding alone."""
+        return [SOURCE, PUBLISHER, *([BUS_SOURCE] if self._settings.forward_to else [])]
+
     def _read_kinesis(self, functions: Functions) -> None:
         if self.stream:
             read_stream(
@@ -172,33 +174,7 @@ class Intake(Construct):
             event_bus=self.bus,
             description="Every event on the bus is collected but what the product itself tells",
             event_pattern=events.EventPattern(
-                account=[Aws.ACCOUNT_ID], source=events.Match.anything_but(SOURCE, PUBLISHER)
+                account=[Aws.ACCOUNT_ID], source=events.Match.anything_but(*self._not_collected())
             ),
             targets=[target],
         )
-
-    def _read_files(self, function: lambda_.Function, bucket: s3.Bucket) -> None:
-        allowed = lambda_.CfnPermission(
-            self,
-            "FilesPermission",
-            action="lambda:InvokeFunction",
-            function_name=function.function_arn,
-            principal="s3.amazonaws.com",
-            source_account=Aws.ACCOUNT_ID,
-        )
-        made = bucket.node.default_child
-        assert isinstance(made, s3.CfnBucket)
-        prefix = s3.CfnBucket.FilterRuleProperty(name="prefix", value=RAW_EVENTS)
-        made.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
-            lambda_configurations=[
-                s3.CfnBucket.LambdaConfigurationProperty(
-                    event="s3:ObjectCreated:*",
-                    function=function.function_arn,
-                    filter=s3.CfnBucket.NotificationFilterProperty(
-                        s3_key=s3.CfnBucket.S3KeyFilterProperty(rules=[prefix])
-                    ),
-                )
-            ]
-        )
-        # S3 asks the function while the notification is set.
-        made.add_resource_dependency(allowed)

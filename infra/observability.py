@@ -1,9 +1,13 @@
 """Alarms, where they are sent, and a dashboard.
 
 The lowest tier has the ten alarms that CloudWatch gives for nothing, and they are enough for no
-failure to be silent: what is not answered to a caller ends in one of the two queues. From the
-tier with enhanced monitoring on there are alarms for each function.
+failure to be silent: what is not answered to a caller ends in one of the two queues. Dead letters
+of the functions' own queues become failed records; where a function cannot even do that, its call
+by the clock ends there, too. From the tier with enhanced monitoring on there are alarms for each
+function and each queue of dead letters.
 """
+
+from collections.abc import Sequence
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -15,6 +19,7 @@ from constructs import Construct
 
 from infra.function import Functions
 from infra.intake import Intake
+from infra.queues import WorkQueue
 from infra.settings import StackSettings
 
 PERIOD = Duration.minutes(5)
@@ -31,10 +36,11 @@ VITAL_THROTTLES = ("http", "sequence")
 
 class Observability(Construct):
     def __init__(
-        self, scope: Construct, settings: StackSettings, intake: Intake, functions: Functions
-    ) -> None:
+        self, scope: Construct, settings: StackSettings, intake: Intake, functions: Functions,
+        worked: Sequence[WorkQueue],
+    ) -> None:  # fmt: skip
         super().__init__(scope, "Observability")
-        self._settings = settings
+        self._settings, self._worked = settings, worked
         self._intake = intake
         self._functions = functions.by_name
         self.topic = self._topic()
@@ -66,7 +72,10 @@ class Observability(Construct):
                         f"The {name} function is ten minutes behind its stream")  # fmt: skip
 
     def _queue_alarms(self) -> None:
-        for name, queue in self._dead_queues().items():
+        watched = self._dead_queues()
+        if self._settings.tier.enhanced_monitoring:
+            watched |= {f"{one.name}-dlq": one.dead for one in self._worked}
+        for name, queue in watched.items():
             depth = queue.metric_approximate_number_of_messages_visible(
                 period=PERIOD, statistic="Maximum"
             )
@@ -105,7 +114,11 @@ class Observability(Construct):
         ages: list[cloudwatch.IMetric] = [self._age(name) for name in STREAM_READERS]
         depths: list[cloudwatch.IMetric] = [
             queue.metric_approximate_number_of_messages_visible(period=PERIOD)
-            for queue in (self._intake.queue, *self._dead_queues().values())
+            for queue in (
+                self._intake.queue,
+                *(one.queue for one in self._worked),
+                *self._dead_queues().values(),
+            )
         ]
         return cloudwatch.Dashboard(
             self,

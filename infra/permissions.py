@@ -65,13 +65,54 @@ PUSHING = (
 LOG = _table("log", GET, QUERY)
 ENTITIES = _table("state", GET, QUERY)
 
+READING_SECRET = "secretsmanager:GetSecretValue"
+PRIVACY = Grant((READING_SECRET,), ("secret:privacy",))
+ABSENCE = Grant(("s3:ListBucket",), ("bucket:",))
+"""Without it S3 does not say that an object is not there, but that one may not know."""
+
+
+def _sending(*queues: str) -> Grant:
+    resources = tuple(f"queue:{name}" for name in queues)
+    return Grant(("sqs:GetQueueUrl", "sqs:SendMessage"), resources)
+
+
+def _working_off(queue: str) -> tuple[Grant, ...]:
+    """A queue, and its dead letters."""
+    handling = ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueUrl",
+                "sqs:ReceiveMessage")  # fmt: skip
+    return (
+        Grant(("sqs:GetQueueAttributes",), (f"queue:{queue}",)),
+        Grant(handling, (f"queue:{queue}", f"queue:{queue}-dlq")),
+    )
+
+
+STARTING_RUNS = Grant(("states:StartExecution",), ("states:workflow",))
+METERING = _table("usage", UPDATE)
+"""Every function says what it took."""
+
+
+def _reading_all() -> tuple[Grant, ...]:
+    """What counting everything again reads, and where it corrects."""
+    return (
+        _table("log", GET, QUERY),
+        _table("counters", GET, QUERY, SCAN, UPDATE),
+        _table("series", QUERY, SCAN, BATCH_WRITE),
+        _table("records", SCAN),
+    )
+
+
 PERMISSIONS: dict[str, tuple[Grant, ...]] = {
     "http": (
         *COLLECTING, *EVENTS, *COUNTS, *FAILED, COUNTING_FAILED, RECORDS, KEYS, ADMIN_KEY,
-        _table("log", GET, QUERY, PUT), _table("lake", GET), ENTITIES,
+        _table("log", GET, QUERY, PUT), _table("lake", GET), ENTITIES, _table("state", PUT),
+        PRIVACY, _sending("assessments", "agreement"), ABSENCE,
+        _table("state", DELETE), _table("usage", QUERY), STARTING_RUNS,
+        Grant(("s3:GetObject",), ("bucket:received/*", "bucket:raw/*", "bucket:anonymised/*")),
+        Grant(("s3:PutObject",), ("bucket:received/*",)),
     ),
     "query": (
         *EVENTS, *COUNTS, KEYS, ADMIN_KEY, LOG, _table("lake", GET, BATCH_GET, QUERY),
+        ENTITIES, _table("state", PUT), _table("usage", QUERY),
         Grant(("s3:GetObject",), ("bucket:lake/*",)),
     ),
     "sockets": (
@@ -122,8 +163,22 @@ PERMISSIONS: dict[str, tuple[Grant, ...]] = {
         *COLLECTING,
     ),
     "s3": (
-        Grant(("s3:GetObject", "s3:GetObjectVersion"), ("bucket:raw/*",)),
+        Grant(
+            ("s3:GetObject",),
+            ("bucket:raw/*", "bucket:processed/*", "bucket:exports/*", "bucket:imports/*",
+             "bucket:archive/*", "bucket:received/*"),
+        ),
+        Grant(
+            ("s3:PutObject",),
+            ("bucket:processed/insights/*", "bucket:exports/*", "bucket:imports/errors/*",
+             "bucket:archive/*", "bucket:received/*"),
+        ),
+        Grant(("s3:DeleteObject",), ("bucket:raw/*", "bucket:exports/*", "bucket:imports/*")),
+        ABSENCE,
         *COLLECTING,
+        _table("events", GET),
+        _table("state", GET, PUT),
+        _sending("intake", "assessments"),
         UNDELIVERED,
     ),
     "bus": (*COLLECTING, UNDELIVERED),
@@ -146,7 +201,52 @@ PERMISSIONS: dict[str, tuple[Grant, ...]] = {
         Grant(("secretsmanager:GetSecretValue",), ("secret:alert-webhook",)),
         KEEPING_FAILED,
     ),
-    "schedule": (HEAD, COUNTING_FAILED, _table("lake", GET), UNDELIVERED),
+    "anonymizer": (
+        *_working_off("assessments"), _sending("ocean"), PRIVACY, ABSENCE,
+        Grant(("s3:GetObject",), ("bucket:received/*", "bucket:raw/*", "bucket:anonymised/*")),
+        Grant(("s3:PutObject",), ("bucket:anonymised/*",)),
+        _table("state", GET, PUT),
+        KEEPING_FAILED,
+        UNDELIVERED,
+    ),
+    "ocean": (
+        *_working_off("ocean"),
+        Grant(("s3:GetObject",), ("bucket:anonymised/*",)),
+        _table("state", GET, QUERY, PUT, DELETE),
+        *COLLECTING,
+        Grant(("events:PutEvents",), ("bus:",)),
+        UNDELIVERED,
+    ),
+    "dual_ai": (
+        *_working_off("agreement"),
+        _table("state", GET, QUERY, PUT, DELETE),
+        *COLLECTING,
+        Grant(("events:PutEvents",), ("bus:",)),
+        UNDELIVERED,
+    ),
+    "forward": (
+        LOG,
+        _table("state", GET, QUERY, PUT, DELETE),
+        PRIVACY,
+        Grant((READING_SECRET,), ("secret:forwarding",)),
+        Grant(("kinesis:PutRecords",), ("sink:kinesis",)),
+        Grant(("firehose:PutRecordBatch",), ("sink:firehose",)),
+        KEEPING_FAILED,
+        UNDELIVERED,
+    ),
+    "schedule": (
+        HEAD, COUNTING_FAILED, _table("lake", GET), UNDELIVERED, ENTITIES, _table("state", PUT),
+        STARTING_RUNS,
+    ),
+    "workflow": (
+        *COLLECTING, *_reading_all(), _table("state", GET, QUERY, PUT),
+        _table("usage", QUERY),
+        Grant(("events:PutEvents",), ("bus:",)),
+        ABSENCE,
+        Grant(("s3:GetObject",), ("bucket:raw/*", "bucket:archive/*", "bucket:runs/*")),
+        Grant(("s3:PutObject",), ("bucket:runs/*", "bucket:rollups/*", "bucket:reports/*")),
+        Grant(("s3:DeleteObject",), ("bucket:runs/*",)),
+    ),
     "lake": (
         LOG,
         _table("lake", GET, BATCH_GET, BATCH_WRITE, QUERY, PUT, UPDATE, DELETE, CHECK),
@@ -155,6 +255,9 @@ PERMISSIONS: dict[str, tuple[Grant, ...]] = {
         UNDELIVERED,
     ),
 }  # fmt: skip
+
+for _name in PERMISSIONS:
+    PERMISSIONS[_name] = (*PERMISSIONS[_name], METERING)
 
 LISTING_STREAMS = "dynamodb:ListStreams"
 TRACING = ("xray:PutTelemetryRecords", "xray:PutTraceSegments")

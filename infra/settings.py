@@ -4,15 +4,20 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from cyclopts import Parameter
 
 from tallybrook.costs.tiers import Tier, current_mrr_usd, tier_of
 from tallybrook.entities.library import built_in, load
 from tallybrook.entities.webhook import require_target
+from tallybrook.errors import UsageError
 from tallybrook.ports.signing import MIN_SECRET
+from tallybrook.ports.sinks.targets import Target, parse
 from tallybrook.records.reading import parse_types
 from tallybrook.settings import Settings
+from tallybrook.wiring.agreement import check_token_prices
+from tallybrook.wiring.forwarding import check_forwarding
 
 Arch = Literal["arm64", "x86_64"]
 
@@ -56,6 +61,19 @@ class StackSettings:
     )
     """Address that alerts are posted to. Default: TALLYBROOK_ALERT_WEBHOOK, else nowhere."""
 
+    forward_to: str = field(default_factory=lambda: os.environ.get("TALLYBROOK_FORWARD_TO", ""))
+    """Where events are forwarded to: an https:// address, kinesis:NAME or firehose:NAME of the same
+    account and region. Default: TALLYBROOK_FORWARD_TO, else nowhere."""
+
+    forward_from: Literal["start", "now"] = "start"
+    """What a new target gets first: all that the log holds, or what comes now."""
+
+    indicators: bool = False
+    """Whether dark_side_indicators are scored, as the setting of that name."""
+
+    token_prices: str = ""
+    """Prices of AI models, as the setting of that name."""
+
     keep_data: bool = True
     """Whether tables and bucket outlive the stack."""
 
@@ -75,6 +93,19 @@ class StackSettings:
         load(self.entities)
         if self.alert_webhook:
             require_target(self.alert_webhook, "x" * MIN_SECRET)  # the secret is made in the stack
+        check_token_prices(Settings(token_prices=self.token_prices))
+        self._check_forwarding()
+
+    def _check_forwarding(self) -> None:
+        settings = Settings(backend="aws", forward_to=self.forward_to)
+        check_forwarding(settings)
+        target = self.forward_target
+        if target and target.kind == "http" and "@" in urlsplit(target.name).netloc:
+            raise UsageError("TALLYBROOK_FORWARD_TO: a password in it would lie in an environment")
+
+    @property
+    def forward_target(self) -> Target | None:
+        return parse(self.forward_to) if self.forward_to else None
 
     @property
     def definitions(self) -> str:

@@ -5,17 +5,24 @@ from typing import Any
 import aws_cdk as cdk
 from constructs import Construct
 
+from infra.agreement import Agreement
 from infra.arns import Arns
+from infra.assessments import Assessments
 from infra.entities import Entities
+from infra.files import Files
+from infra.forwarding import Forwarding
 from infra.function import Functions
 from infra.graphql import GraphQl
 from infra.intake import Intake
 from infra.live import Live
+from infra.notifications import Notifications
 from infra.observability import Observability
 from infra.processing import Processing
 from infra.schedules import Schedules
 from infra.settings import StackSettings
 from infra.storage import Storage
+from infra.workflow import Workflow
+from tallybrook.assessments.flow.places import OUT_PREFIX
 
 
 class TallybrookStack(cdk.Stack):
@@ -34,7 +41,11 @@ class TallybrookStack(cdk.Stack):
         self.storage = Storage(self, settings, self.arns)
         self.intake = Intake(self, settings, self.arns)
         self.entities = Entities(self, settings, self.arns, self.intake)
+        self.assessments = Assessments(self, settings, self.arns)
+        self.agreement = Agreement(self, settings, self.arns)
+        self.forwarding = Forwarding(self, settings, self.arns, self.intake)
         self.live = Live(self, settings, self.arns)
+        self.workflow = Workflow(self, settings, self.arns)
         self.functions = Functions(
             self, settings, self.arns, self.storage.bucket_name, self.live.management_url
         )
@@ -45,13 +56,20 @@ class TallybrookStack(cdk.Stack):
 
     def _connect(self) -> None:
         undelivered = self.intake.undelivered.queue_arn
-        self.intake.connect(self.functions, self.storage.bucket)
+        self.intake.connect(self.functions)
+        queues = {OUT_PREFIX: self.assessments.told.queue}
+        Notifications(self, self.functions, self.storage.bucket, queues)
+        Files(self, self.functions, undelivered)
         self.live.connect(self.functions)
         Processing(self, self.settings, self.storage, self.functions, undelivered)
         self.entities.connect(self.storage, self.functions)
+        for part in (self.assessments, self.agreement, self.forwarding):
+            part.connect(self.functions)
         Schedules(self, self.settings, self.functions, undelivered)
+        self.workflow.connect(self.functions)
         self.graphql = GraphQl(self, self.settings, self.functions)
-        self.observability = Observability(self, self.settings, self.intake, self.functions)
+        worked = (self.assessments.tasks, self.assessments.told, self.agreement.messages)
+        self.observability = Observability(self, self.settings, self.intake, self.functions, worked)
 
     def _outputs(self) -> None:
         outputs = {
@@ -65,6 +83,14 @@ class TallybrookStack(cdk.Stack):
             "QueueUrl": (self.intake.queue.queue_url, "Events as messages"),
             "DeadLetterQueueUrl": (self.intake.dead.queue_url, "Messages that failed"),
             "UndeliveredQueueUrl": (self.intake.undelivered.queue_url, "Calls that failed"),
+            "AgreementQueueUrl": (
+                self.agreement.messages.queue.queue_url,
+                "Messages of two AIs, to be measured",
+            ),
+            "PrivacySecret": (
+                f"{self.settings.stack}/privacy",
+                "Secret that pseudonyms are made with",
+            ),
             "BusName": (self.intake.bus.event_bus_name, "Events as EventBridge events"),
             "AdminKeySecret": (f"{self.settings.stack}/admin-key", "Secret of the first admin key"),
             "AlarmsTopic": (self.observability.topic.topic_arn, "Where alarms are sent"),
@@ -75,5 +101,8 @@ class TallybrookStack(cdk.Stack):
         if self.entities.secret:
             name = f"{self.settings.stack}/alert-webhook"
             outputs["AlertWebhookSecret"] = (name, "Secret that alerts are signed with")
+        if self.forwarding.secret:
+            name = f"{self.settings.stack}/forwarding"
+            outputs["ForwardingSecret"] = (name, "Secret that forwarded events are signed with")
         for name, (value, about) in outputs.items():
             cdk.CfnOutput(self, name, value=value, description=about)

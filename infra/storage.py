@@ -136,6 +136,10 @@ def _lifecycle() -> list[s3.LifecycleRule]:
             noncurrent_version_expiration=Duration.days(30),
             expired_object_delete_marker=True,
         ),
+        # What was erased from the lake is not to lie there as an old version for long.
+        s3.LifecycleRule(
+            id="erased-rows", prefix="lake/", noncurrent_version_expiration=Duration.days(1)
+        ),
         s3.LifecycleRule(id="temporary", prefix="tmp/", expiration=Duration.days(1)),
         s3.LifecycleRule(id="query-results", prefix="results/", expiration=Duration.days(30)),
         s3.LifecycleRule(

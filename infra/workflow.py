@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as stepfunctions
 from constructs import Construct
@@ -31,7 +32,10 @@ class Workflow(Construct):
             self, "Role",
             description="Lets the state machine call the function that does steps",
             assumed_by=iam.ServicePrincipal("states.amazonaws.com").with_conditions(
-                {"ArnLike": {"aws:SourceArn": workflow_arn(self._settings.stack)}}
+                {
+                    "ArnLike": {"aws:SourceArn": workflow_arn(self._settings.stack)},
+                    "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
+                }
             ),
             inline_policies={
                 "call": iam.PolicyDocument(

@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from bench.lambdas import streams
+from bench.lambdas import assessing, running, streams
 from bench.lambdas.events import event, now, operation
 from bench.lambdas.filling import fill_lake, numbered
 from bench.lambdas.world import World
@@ -139,7 +139,6 @@ def sequence(world: World) -> Inputs:
 def entities(world: World) -> Inputs:
     """What the events table's stream says of operations: completed sessions of a few hundred
     students and some dozen tutors."""
-    world.client("events").create_event_bus(Name=world.stack)
     table = physical(world.stack, EVENTS)
     more = partial(streams.collect, world, BATCH, operation)
     for records in streams.records(world, table, more, BATCH):
@@ -155,6 +154,27 @@ def webhook(world: World) -> Inputs:
         alert = {"alert_id": f"a{number}", "severity": "warning", "notice": heading}
         event = _bus_event("low_health_score", "tallybrook.entities", alert)
         yield _dump({"Records": [_message(number) | {"body": json.dumps(event)}]})
+
+
+def anonymizer(world: World) -> Inputs:
+    """Raw assessments of usual size."""
+    return map(_messages, assessing.tasks_of_raw(world))
+
+
+def ocean(world: World) -> Inputs:
+    """Anonymised ones, of which S3 tells."""
+    return map(_messages, assessing.told_of_anonymised(world))
+
+
+def dual_ai(world: World) -> Inputs:
+    """Messages of two AIs with thirty facets a side."""
+    return map(_messages, assessing.messages_of_two(world))
+
+
+def forward(world: World) -> Inputs:
+    """The clock's event, when a batch was added to the log; the receiver takes anything."""
+    for _ in assessing.clock_of_forwarding(world):
+        yield _dump(_bus_event("Scheduled Event", "aws.scheduler", {}))
 
 
 def recount(world: World) -> Inputs:
@@ -239,6 +259,16 @@ def _kinesis_record(batch: int, number: int) -> dict[str, Any]:
     }
 
 
+def workflow(world: World) -> Inputs:
+    """The state machine calls a step of a run."""
+    yield from map(_dump, running.steps_of_files(world))
+
+
+def _messages(bodies: list[str]) -> bytes:
+    records = [_message(number) | {"body": body} for number, body in enumerate(bodies)]
+    return _dump({"Records": records})
+
+
 def _message(number: int) -> dict[str, Any]:
     return {
         "messageId": str(uuid.uuid4()),
@@ -276,6 +306,8 @@ def _dump(document: dict[str, Any]) -> bytes:
 TRIGGERS: Mapping[str, Trigger] = {
     "http": http, "query": query, "sockets": sockets, "sequence": sequence, "recount": recount,
     "entities": entities, "webhook": webhook, "resolve": resolve, "kinesis": kinesis, "sqs": sqs,
-    "s3": s3, "bus": bus, "schedule": schedule, "lake": lake,
+    "s3": s3, "bus": bus, "schedule": schedule, "lake": lake, "anonymizer": anonymizer,
+    "ocean": ocean, "dual_ai": dual_ai, "forward": forward,
+    "workflow": workflow,
 }  # fmt: skip
 """By function; one that is not here cannot be measured."""

@@ -29,7 +29,8 @@ class World(Struct):
 
     def environment(self, spec: FunctionSpec) -> dict[str, str]:
         """What the stack gives a function, and what makes its SDK talk to the emulator."""
-        settings = StackSettings(stack=self.stack, alert_webhook=f"{self.emulator.endpoint}/health")
+        anything = f"{self.emulator.endpoint}/health"
+        settings = StackSettings(stack=self.stack, alert_webhook=anything, forward_to=anything)
         given = environment(spec, settings, self.bucket)
         given["TALLYBROOK_SOCKETS_URL"] = self.emulator.endpoint
         return given | self.emulator.environment
@@ -49,10 +50,11 @@ def running_world(scratch: Path) -> Iterator[World]:
 
 @contextmanager
 def world_in(emulator: Emulator, stack: str) -> Iterator[World]:
-    """Make a stack's tables, bucket and key in an emulator that this process's clients use."""
+    """Make a stack's tables, bucket, bus and key in an emulator that this process's clients use."""
     make_tables(stack)
     bucket = f"{stack}-data"
     client("s3").create_bucket(Bucket=bucket)
+    client("events").create_event_bus(Name=stack)
     settings = Settings(backend="aws", stack=stack, bucket=bucket)
     _, key = open_keys(settings).create(label="bench")
     product = open_product(settings, sql=False)

@@ -60,7 +60,12 @@ FUNCTIONS: tuple[Function, ...] = (
     Function(name="bus"),
     Function(name="entities"),
     Function(name="webhook", uses=HTTP_CLIENT),
+    Function(name="anonymizer"),
+    Function(name="ocean"),
+    Function(name="dual_ai"),
+    Function(name="forward", uses=HTTP_CLIENT),
     Function(name="schedule"),
+    Function(name="workflow", uses=frozenset({"numpy"})),
     Function(name="lake", uses=frozenset({"duckdb", "numpy"})),
 )  # fmt: skip
 

@@ -73,6 +73,12 @@ class UnauthorizedError(TerminalError):
     status, slug, title = 401, "unauthorized", "Key missing or unknown"
 
 
+class BudgetError(TerminalError):
+    """The budget of the month is used up, and what was asked for is among the first to stop."""
+
+    status, slug, title = 402, "budget", "Budget used up"
+
+
 class ForbiddenError(TerminalError):
     """The key is known and lacks the scope that the call needs."""
 

@@ -94,13 +94,50 @@ class Settings(Struct, kw_only=True, frozen=True):
     min_people: Annotated[
         int, Meta(description="Fewest people behind a published figure of assessments", ge=2)
     ] = 10
+    norms: Annotated[
+        bool,
+        Meta(
+            description="Keep the sex of assessments (`female`, `male`) so that scores are held"
+            " against norms; else it is dropped, and there are none"
+        ),
+    ] = False
+    simulated: Annotated[
+        str,
+        Meta(
+            description="Parts of the data that are simulated, apart by commas; `tallybrook demo`"
+            " sets it, and the page says so"
+        ),
+    ] = ""
     indicators: Annotated[
         bool,
         Meta(description="Also score `dark_side_indicators` of assessments; no diagnosis"),
     ] = False
+    files_dir: Annotated[
+        str, Meta(description="Watched folder that files are dropped into; else `files` in `data`")
+    ] = ""
+    lake_retention: Annotated[
+        str,
+        Meta(
+            description="Days that rows of the lake are kept, as `table=days,table=days`; those of"
+            " a table that is not named stay"
+        ),
+    ] = ""
     token_prices: Annotated[
         str,
         Meta(description="Dollars per million tokens of AI models, as `model=usd,model=usd`"),
+    ] = ""
+    budget_usd: Annotated[
+        float, Meta(description="Dollars a month to stay under, AWS prices; 0 for no budget", ge=0)
+    ] = 50.0
+    budget_stop: Annotated[
+        Literal["auto", "on", "off"],
+        Meta(
+            description="Whether a budget that is used up stops exports and queries: `auto` does"
+            " with `aws`, where dollars are really paid"
+        ),
+    ] = "auto"
+    workflow: Annotated[
+        str, Meta(description="With `aws`: ARN of the state machine that runs workflows")
     ] = ""
     max_pending: Annotated[
         int, Meta(description="Items that may wait for the writer before it answers 429", ge=1)
@@ -117,6 +154,12 @@ class Settings(Struct, kw_only=True, frozen=True):
     query_max_bytes: Annotated[int, Meta(description="Most bytes one query may scan", ge=0)] = (
         1 << 30
     )
+    query_cache_mb: Annotated[
+        int, Meta(description="Room for answers that are kept for an hour, in MiB", ge=0)
+    ] = 256
+    queries: Annotated[
+        str, Meta(description="Directory of your own saved queries, `*.sql`; empty for none")
+    ] = ""
     query_rate: Annotated[
         float, Meta(description="Queries a key may start in a minute; 0 for no limit", ge=0)
     ] = 10.0

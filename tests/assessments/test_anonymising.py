@@ -14,13 +14,16 @@ from tallybrook.assessments.anonymising import (
     AnonymisedAssessment,
     Answered,
     anonymise,
+    clean,
     encode,
     to_score,
 )
 from tallybrook.assessments.answers import SCALES, TEXTS
+from tallybrook.assessments.flow.scored import calculate
 from tallybrook.assessments.library import find_inventory, inventory
 from tallybrook.assessments.scoring import score
 from tallybrook.errors import InvalidError
+from tallybrook.events.instants import parse_instant
 from tallybrook.failed.keeping import failed_record
 from tallybrook.privacy import bands
 from tallybrook.privacy.keys import key_of
@@ -51,6 +54,8 @@ def test_the_columns() -> None:
     assert len(set(ids.values())) == 3
     assert all(PSEUDONYM.fullmatch(name) for name in ids.values())
     answers = row.pop("responses")
+    assert row.pop("sex") is msgspec.UNSET
+    assert b'"sex"' not in encode(found)
     assert row == {
         "timestamp": "2026-03-01T10:00:00Z", "version": "2.0", "completion_time": 750,
         "device": "tablet", "platform": "ios", "age_range": "31-40", "industry": "technology",
@@ -58,6 +63,49 @@ def test_the_columns() -> None:
         "assessment_type": "ocean-120", "scale": "1-5",
     }  # fmt: skip
     assert answers == tuple(Answered(str(n), n % 5 + 1) for n in range(1, 121))
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [("female", "female"), (" M ", "male"), (PLANTED[0], None), (None, None), (0, None)],
+)
+def test_sex_is_kept_only_for_norms(told: object, kept: str | None) -> None:
+    """Where it is asked for it is one of two words or null, whatever was written; else the output
+    is the same whatever was written."""
+    raw = assessment(demographics={"age": 34, "gender": told})
+    found = anonymise(raw, who("u"), WORDS, find_inventory, keep_sex=True)
+    assert found.sex == kept
+    assert PLANTED[0].encode() not in encode(found)
+    without = assessment(demographics={"age": 34})
+    assert encode(done(raw)) == encode(done(without))
+
+
+def test_norms_of_an_anonymised_assessment_are_those_of_the_raw_one() -> None:
+    """A band of ages lies in one norm group, so nothing is lost but the age itself; without the
+    sex there are none, and either reason is told."""
+    for age in (16, 20, 21, 40, 41, 60, 61, 90):
+        raw = assessment(demographics={"age": age, "gender": "male"})
+        found = anonymise(raw, who("u"), WORDS, find_inventory, keep_sex=True)
+        expected = score(raw, inventory("ocean-120"))
+        assert calculate(found, inventory("ocean-120")).norms == expected.norms
+        assert expected.norms is not None
+    dropped = calculate(done(raw), inventory("ocean-120"))
+    assert "is dropped" in dropped.reasons["norms"]
+    raw["demographics"]["gender"] = "x"
+    unknown = anonymise(raw, who("u"), WORDS, find_inventory, keep_sex=True)
+    assert "was not given" in calculate(unknown, inventory("ocean-120")).reasons["norms"]
+
+
+def test_a_time_far_ahead_is_refused() -> None:
+    """It would be its person's latest for as long; the reason names the field."""
+    last = parse_instant("2026-03-01T10:30:00Z")
+    assert last is not None
+    clean(assessment(), WORDS, find_inventory, not_after_us=last)
+    with pytest.raises(InvalidError, match="future") as caught:
+        clean(
+            assessment(timestamp="2026-03-01T11:00:00Z"), WORDS, find_inventory, not_after_us=last
+        )
+    assert caught.value.errors[0].pointer == "/timestamp"
 
 
 def require_clean(found: AnonymisedAssessment) -> None:

@@ -5,16 +5,18 @@ from math import erf, sqrt
 from statistics import mean, stdev
 from typing import Any
 
+import msgspec
 import pytest
 from ipipneo.facet import Facet
 from ipipneo.norm import Norm
 from ipipneo.reverse import ReverseScored120, ReverseScored300
-from scipy.stats import pearsonr
+from scipy.stats import norm, pearsonr
 
 from tallybrook.assessments.answers import read_answers
 from tallybrook.assessments.indicators import LISTS
-from tallybrook.assessments.inventories import Inventory
+from tallybrook.assessments.inventories import Inventory, Reliability
 from tallybrook.assessments.library import built_in, inventory
+from tallybrook.assessments.norms import standing
 from tallybrook.assessments.scoring import Result, score
 from tallybrook.assessments.validity import consistency, has_long_run
 from tallybrook.errors import InvalidError
@@ -83,33 +85,32 @@ def test_scores_are_the_formulas(seed: int) -> None:
             assert found.responses == 4
 
 
-def test_another_implementation_agrees() -> None:
-    """five-factor-e keys 120 and 300 items, forms T scores and norm groups as we do."""
+@pytest.mark.parametrize("people", [40, pytest.param(3000, marks=pytest.mark.slow)])
+def test_another_implementation_agrees(people: int) -> None:
+    """five-factor-e keys 120 and 300 items, sums facets and domains, finds norm groups and forms T
+    scores as we do. It cuts percentiles off and bends them: those are our own."""
     draw = random.Random(7)
     for size, chosen in ((120, OCEAN_120), (300, inventory("ocean-300"))):
-        for _ in range(40):
+        for _ in range(people):
             answers = {n: draw.randint(1, 5) for n in range(1, size + 1)}
             sex, age = draw.choice("MF"), draw.choice((18, 20, 21, 40, 41, 60, 61, 80))
             result = scored(answers, chosen, demographics={"gender": sex, "age": age})
-            theirs = five_factor(size, answers, sex, age)
             assert result.norms is not None
-            for name in chosen.domains:
-                for facet in chosen.domains[name]:
-                    assert result.norms.scales[facet].t == pytest.approx(theirs[facet], abs=1e-6)
+            ours = {name: found.t for name, found in result.norms.scales.items()}
+            assert ours == pytest.approx(five_factor(size, answers, sex, age), abs=1e-6)
 
 
 def five_factor(size: int, answers: dict[int, int], sex: str, age: int) -> dict[str, float]:
-    """T scores of the facets: its own steps before they are cut off and bent."""
+    """T scores of domains and facets: its own steps before they are cut off and bent."""
     reverse = {120: ReverseScored120, 300: ReverseScored300}[size]
     given = [{"id_question": n, "id_select": answers[n]} for n in sorted(answers)]
     values = [answer["id_select"] for answer in reverse({"answers": given})["answers"]]
-    facet = Facet(nquestion=size)
+    facet, group = Facet(nquestion=size), Norm(sex=sex, age=age, nquestion=size)
     sums = facet.score(answers=values)
-    spread = facet.distrib(
-        size=len(sums), b5=facet.b5create(score=sums), norm=Norm(sex=sex, age=age, nquestion=size)
-    )
+    spread = facet.distrib(size=len(sums), b5=facet.b5create(score=sums), norm=group)
+    domains = Norm.calc(domain=facet.domain(score=sums), norm=group)
     chosen = inventory(f"ocean-{size}")
-    return {
+    return {domain: domains[letter] for letter, domain in DOMAINS.items()} | {
         name: spread[letter][number]
         for letter, domain in DOMAINS.items()
         for number, name in enumerate(chosen.domains[domain], 1)
@@ -129,6 +130,56 @@ def test_norms_are_t_scores_with_percentiles() -> None:
     assert result.norms.scales["openness"].t == pytest.approx(t)
     expected = 100 * 0.5 * (1 + erf((t - 50) / 10 / sqrt(2)))
     assert result.norms.scales["openness"].percentile == pytest.approx(expected)
+
+
+def test_intervals_are_those_of_the_reliability() -> None:
+    """T +- 1.96 standard errors of measurement, the percentiles of its ends; a domain's reliability
+    follows from those of its facets."""
+    result = scored(drawn(3), demographics={"gender": "female", "age": 30})
+    assert result.norms is not None
+    scales = result.norms.scales
+    trust, anxiety, domain = scales["trust"], scales["anxiety"], scales["neuroticism"]
+    assert (anxiety.reliability, anxiety.reliability_basis) == (0.71, "published")
+    assert trust.reliability == pytest.approx(0.4 * 0.82 / (1 - 0.6 * 0.82), abs=1e-4)
+    assert trust.reliability_basis == "stepped-down"
+    group = next(g for g in OCEAN_120.norms if g.sex == "female" and g.min_age == 21)
+    errors = sum(
+        group.scales[facet][1] ** 2 * (1 - OCEAN_120.reliability[facet].value)
+        for facet in OCEAN_120.domains["neuroticism"]
+    )
+    assert domain.reliability == pytest.approx(1 - errors / group.scales["neuroticism"][1] ** 2)
+    assert domain.reliability == pytest.approx(0.90, abs=0.01)  # as Johnson (2014) measured it
+    for one in scales.values():
+        assert one.reliability is not None
+        assert one.t_interval is not None
+        half = norm.ppf(0.975) * 10 * sqrt(1 - one.reliability)
+        assert one.t_interval == pytest.approx((one.t - half, one.t + half))
+        ends = [100 * norm.cdf((end - 50) / 10) for end in one.t_interval]
+        assert one.percentile_interval == pytest.approx(ends)
+    assert "norms.intervals" not in result.reasons
+
+
+def test_an_interval_covers_the_true_value() -> None:
+    """Of people whose true value is known, 95 % have it inside of their interval."""
+    draw, reliability = random.Random(5), Reliability(0.7, "published")
+    inside = 0
+    for _ in range(4000):
+        true, error = draw.gauss(0, sqrt(0.7)), draw.gauss(0, sqrt(0.3))
+        low, high = standing(true + error, 0.0, 1.0, reliability).t_interval or (0, 0)
+        inside += low <= 50 + 10 * true <= high
+    assert inside / 4000 == pytest.approx(0.95, abs=0.012)
+
+
+def test_an_unknown_reliability_has_a_reason() -> None:
+    """Without a reliability there is a standing and no interval, and the result says of which."""
+    known = {"anxiety": OCEAN_120.reliability["anxiety"]}
+    chosen = msgspec.structs.replace(OCEAN_120, reliability=known)
+    result = scored(drawn(3), chosen, demographics={"gender": "female", "age": 30})
+    assert result.norms is not None
+    for name, found in result.norms.scales.items():
+        assert (found.percentile_interval is None) == (name != "anxiety")
+    assert "neuroticism" in result.reasons["norms.intervals"]
+    assert "anxiety" not in result.reasons["norms.intervals"]
 
 
 @pytest.mark.parametrize("known", [{}, {"gender": "M"}, {"age": 3}, {"gender": "x", "age": 30}])

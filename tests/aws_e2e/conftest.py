@@ -87,6 +87,8 @@ def host_settings(stack: str) -> StackSettings:
         kinesis=True,
         entities=str(DEFINITIONS),
         alert_webhook="http://127.0.0.1:9/set-by-the-test",
+        forward_to="http://127.0.0.1:9/set-by-the-test",
+        forward_from="now",
         keep_data=False,
     )
 
@@ -97,9 +99,8 @@ def deployed(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> It
     stack = new_stack()
     settings = host_settings(stack)
     assembly: Path = tmp_path_factory.mktemp("assembly")
-    synthesize(
-        replace(settings, bundles=_packed(settings, tmp_path_factory)), assembly, checked=False
-    )
+    bundles = _packed(settings, tmp_path_factory)
+    synthesize(replace(settings, bundles=bundles), assembly, checked=False, staged=False)
     outputs = deploy(emulator, assembly, stack)
     key = client("secretsmanager").get_secret_value(SecretId=f"{stack}/admin-key")["SecretString"]
     with (

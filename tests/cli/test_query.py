@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+from pathlib import Path
 
+import duckdb
 import pytest
 
 from tests.cli.conftest import Remote
@@ -49,11 +51,12 @@ def test_csv_is_read_back_as_it_was(remote: Remote) -> None:
 
 def test_a_table_is_for_people_and_what_it_took_goes_to_stderr(remote: Remote) -> None:
     """Piped, nothing is cut or folded."""
-    ran = remote("query", SQL, "--full-scan")
+    ran = remote("query", SQL + " LIMIT 9", "--full-scan")
     assert ran.code == 0
     assert all(name in ran.out for name in ("user_id", "u0", "u1"))
     assert "2 rows" in ran.err
     assert "bytes scanned" in ran.err
+    assert "from the cache" in remote("query", SQL + " LIMIT 9", "--full-scan").err
 
 
 def test_a_parameter_is_bound(remote: Remote) -> None:
@@ -83,3 +86,39 @@ def test_a_refused_statement_is_exit_code_1_and_its_reason(remote: Remote, sql: 
     ran = remote("query", sql)
     assert (ran.code, ran.out) == (1, "")
     assert len(ran.err.strip().splitlines()) == 1
+
+
+def test_a_file_is_made_by_the_server(remote: Remote, tmp_path: Path) -> None:
+    """Its form is that of its name's ending; a refused statement leaves no file."""
+    to = tmp_path / "asked.parquet"
+    ran = remote("query", SQL, "--full-scan", "--output", str(to))
+    assert ran.code == 0, ran.err
+    found = duckdb.sql(f"FROM '{to}'")
+    assert [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()] == ROWS
+    assert "2 rows" in ran.err
+    ran = remote("query", "DROP TABLE events", "--output", str(tmp_path / "x.csv"))
+    assert ran.code == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["asked.parquet"]
+
+
+def test_a_saved_query_is_run_by_its_id(remote: Remote) -> None:
+    """With its defaults and parameters; listed and shown with them."""
+    ran = remote("query", "--saved", "daily_active_users", "--param", "days=2", "--format", "json")
+    assert ran.code == 0, ran.err
+    assert sum(row["users"] for row in json.loads(ran.out)) >= 2
+    assert "daily_active_users" in remote("queries", "list").out
+    assert "days integer, default 30" in remote("queries", "show", "daily_active_users").out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("query",),
+        ("query", "SELECT 1", "--saved", "x"),
+        ("query", "SELECT 1", "--format", "xlsx"),
+        ("query", "SELECT 1", "--output", "x.pdf"),
+    ],
+)
+def test_what_cannot_be_meant(remote: Remote, arguments: tuple[str, ...]) -> None:
+    """A usage error, exit code 2."""
+    assert remote(*arguments).code == 2

@@ -75,6 +75,7 @@ class Both:
 
     def __init__(self, folder: str, stack: str) -> None:
         make_tables(stack, (*TABLES, *map(records_table, TYPES)))
+        self.folder = folder
         self.settings = Settings(backend="aws", stack=stack)
         self.local = open_product(Settings(data=folder), clock, sql=False)
         self.aws = open_product(self.settings, clock, sql=False)

@@ -42,7 +42,7 @@ class Local:
 
     def stored(self) -> set[str]:
         root = self.folder / "lake"
-        return {str(p.relative_to(root)) for p in (root / "events").rglob("*.parquet")}
+        return {str(p.relative_to(root)) for p in root.glob("*/account_id=*/**/*.parquet")}
 
 
 class Aws:

@@ -11,14 +11,23 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import msgspec
 import pytest
 
-from tallybrook.errors import RateLimitedError, TallybrookError, TerminalError
+from tallybrook.errors import (
+    InvalidError,
+    NotFoundError,
+    RateLimitedError,
+    TallybrookError,
+    TerminalError,
+)
 from tallybrook.events.model import Event
 from tallybrook.ports.log import Write
 from tallybrook.ports.sql import (
     Limits,
+    QueryCancelledError,
+    QueryFailedError,
     QueryMemoryError,
     QueryRefusedError,
     QueryRequest,
@@ -210,6 +219,114 @@ def test_row_limit(run: Run, data: Data) -> None:
     assert cut.metadata.truncated
     assert not run(sql, max_rows=20).metadata.truncated
     assert run(sql, max_rows=0).rows == []
+
+
+def test_pages_hold_every_row_once(
+    run: Run, data: Data, engine: LocalSqlEngine, runner: asyncio.Runner
+) -> None:
+    """In their order, whatever their size; a token of another execution is refused, and an
+    execution is there for its account alone."""
+    data.append(25)
+    first = run(f"SELECT seq FROM events WHERE {ALL} ORDER BY seq", page_rows=10)
+    pages, token = [first.rows], first.metadata.next_token
+    while token:
+        page = runner.run(engine.page("acme", first.execution_id, token, 10))
+        pages.append(page.rows)
+        token = page.metadata.next_token
+    assert [len(rows) for rows in pages] == [10, 10, 5]
+    assert [seq for rows in pages for (seq,) in rows] == list(range(1, 26))
+    whole = runner.run(engine.page("acme", first.execution_id, None, 100))
+    assert len(whole.rows) == 25
+    with pytest.raises(InvalidError):
+        runner.run(engine.page("acme", first.execution_id, "x.10", 10))
+    for account, execution in (("beta", first.execution_id), ("acme", "none")):
+        with pytest.raises(NotFoundError):
+            runner.run(engine.page(account, execution))
+        with pytest.raises(NotFoundError):
+            runner.run(engine.status(account, execution))
+
+
+def test_an_answer_is_kept_until_something_changes(
+    run: Run, data: Data, engine: LocalSqlEngine, runner: asyncio.Runner
+) -> None:
+    """The same question costs nothing; another parameter, an event of the account or an erasure
+    makes it a new one, an event of somebody else does not."""
+    sql = f"SELECT count(*), {{{{x}}}} FROM events WHERE {ALL}"
+
+    def ask(x: int = 1) -> tuple[int, bool]:
+        result = run(sql, parameters={"x": x})
+        assert (result.metadata.estimated_usd == 0) == result.metadata.from_cache
+        return result.rows[0][0], result.metadata.from_cache
+
+    data.append(5)
+    assert [ask(), ask(), ask(2), ask()] == [(5, False), (5, True), (5, False), (5, True)]
+    data.append(3, account="beta")
+    assert ask() == (5, True)
+    data.append(1)
+    assert [ask(), ask()] == [(6, False), (6, True)]
+    data.flush()
+    data.append(1)
+    assert [ask(), ask()] == [(7, False), (7, True)]
+    runner.run(engine.forget("acme"))
+    assert ask() == (7, False)
+    assert not run("SELECT now()").metadata.from_cache
+    assert not run("SELECT now()").metadata.from_cache
+
+
+def test_an_execution_is_followed_and_cancelled(
+    engine: LocalSqlEngine, runner: asyncio.Runner
+) -> None:
+    """It begins at once, tells how it stands, and ends when it is told to."""
+
+    async def follow() -> None:
+        endless = QueryRequest(account_id="acme", sql=ENDLESS)
+        execution = await engine.submit(endless)
+        assert (await engine.status("acme", execution)).state in ("queued", "running")
+        with pytest.raises(NotFoundError):
+            await engine.cancel("beta", execution)
+        assert await engine.cancel("acme", execution)
+        with pytest.raises(QueryCancelledError):
+            await engine.page("acme", execution)
+        assert (await engine.status("acme", execution)).state == "cancelled"
+        assert not await engine.cancel("acme", execution)
+        one = await engine.submit(QueryRequest(account_id="acme", sql="SELECT 1"))
+        assert (await engine.page("acme", one)).rows == [[1]]
+        ended = await engine.status("acme", one)
+        assert (ended.state, ended.rows) == ("succeeded", 1)
+        bad = await engine.submit(QueryRequest(account_id="acme", sql="SELECT 1 / 0"))
+        with pytest.raises(QueryFailedError):
+            await engine.page("acme", bad)
+        failed = await engine.status("acme", bad)
+        assert failed.state == "failed"
+        assert isinstance(failed.error, QueryFailedError)
+
+    runner.run(follow())
+
+
+def test_an_export_is_a_whole_file_or_none(
+    data: Data, engine: LocalSqlEngine, runner: asyncio.Runner, tmp_path: Path
+) -> None:
+    """All rows, from the lake and the log, with their types; a failure leaves nothing."""
+    data.append(40)
+    data.flush()
+    data.append(5)
+    to = tmp_path / "out.parquet"
+    sql = f"SELECT seq, timestamp, sum(seq) OVER () AS total FROM events WHERE {ALL} ORDER BY seq"
+    request = QueryRequest(account_id="acme", sql=sql, max_rows=1_000)
+    metadata = runner.run(engine.export(request, "parquet", to))
+    found = duckdb.sql(f"FROM '{to}'")
+    assert [str(kind) for kind in found.types] == ["BIGINT", "TIMESTAMP", "BIGINT"]
+    assert [row[0] for row in found.fetchall()] == list(range(1, 46))
+    assert (metadata.rows, metadata.truncated) == (45, False)
+    cut = runner.run(engine.export(msgspec.structs.replace(request, max_rows=9), "csv", to))
+    assert (cut.rows, cut.truncated) == (9, True)
+    assert len(to.read_text().splitlines()) == 10
+    to.unlink()
+    request = QueryRequest(account_id="acme", sql=f"SELECT 1 / (seq - 45) FROM events WHERE {ALL}")
+    with pytest.raises(QueryFailedError):
+        runner.run(engine.export(request, "ndjson", to))
+    assert not list(tmp_path.glob("out*"))
+    assert not list(tmp_path.glob("tmp*"))
 
 
 def test_parameters_keep_their_types(run: Run) -> None:

@@ -1,10 +1,13 @@
-"""Failed records on the page: seen, corrected, replayed."""
+"""Failed records and runs on the page: seen, corrected, replayed; and what it all costs."""
+
+import re
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.browser import Watch, fail
-from tests.support import Running
+from tests.e2e.browser import Watch, fail, post
+from tests.support import Running, wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -62,3 +65,57 @@ def test_layout_keeps_every_token(page: Page) -> None:
     assert laid_out.replace("\n", "").replace("  ", "") == (
         '{"n": 12345678901234567890,"n": 1e400,"s": "a\\"{,}:","e": [],"o": {},"l": [1,2]}'
     )
+
+
+HOSTILE = "uploads/<img src=x onerror=window.pwned=1>.csv"
+
+
+def test_runs_and_schedules(page: Page, watch: Watch, product: Running) -> None:
+    """A run that fails says at which step and why, whatever its file is called, and is started
+    again with a press; what is done by the clock has its next time."""
+    asked = product.client.post("/runs", json={"kind": "file", "key": HOSTILE})
+    assert asked.status_code == 202, asked.text
+    page.get_by_role("tab", name="Runs").click()
+    hourly = page.get_by_role("row").filter(has_text="Rollup hourly")
+    expect(hourly.locator("td").nth(0)).to_have_text("hour")
+    expect(hourly.locator("td").nth(2).locator("time")).to_be_visible()
+    run = page.locator(".runs > li").filter(has_text=f"File {HOSTILE}")
+    expect(run.locator(".run-head .tag")).to_have_text("failed", timeout=60_000)
+    expect(run.locator(".steps li").first).to_contain_text("✗ validate")
+    expect(run.locator(".error")).to_contain_text("is not there")
+    run.get_by_role("button", name="Retry").focus()
+    page.keyboard.press("Enter")
+    expect(run.locator(".run-head")).to_contain_text("attempt 2")
+    page.locator("#runs-status").select_option("cancelled")
+    expect(page.locator("#runs-list")).to_contain_text("No runs")
+    assert page.evaluate("window.pwned") is None
+
+
+def test_costs(page: Page, product: Running) -> None:
+    """The parts of the chart and of the tables add up to the report's sum, beside the budget with
+    its mark at 80 %."""
+    post(product, "priced", 2000)
+    report: dict[str, Any] = {}
+
+    def priced() -> bool:
+        report.update(product.client.get("/costs/report").json())
+        return any(part["name"] == "store" for part in report["by_function"])
+
+    wait_for(priced, 30, "the cost of storing")
+    page.get_by_role("tab", name="Costs").click()
+    panel = page.locator("#panel-costs")
+    expect(panel.get_by_role("meter")).to_have_attribute(
+        "aria-valuetext", re.compile("at \\$40.00")
+    )
+    expect(panel.locator("canvas")).to_be_visible()
+    expect(panel.locator(".legend")).to_contain_text("store")
+    named = {part["name"] for part in report["by_function"]}
+    expect(panel.get_by_role("region", name="Functions").locator("tbody th")).to_have_count(
+        len(named)
+    )
+    panel.get_by_text("Show as a table").click()
+    days = panel.get_by_role("region", name="Cost by day").locator("tbody tr")
+    expect(days).to_have_count(30)
+    expect(days.first.locator("td").first).to_have_text(re.compile(r"^\$0\.\d+$"))
+    panel.get_by_label("By", exact=True).select_option("service")
+    expect(panel.locator(".legend")).to_contain_text("DynamoDB")

@@ -11,7 +11,10 @@ from tests.support import Running, tallybrook
 
 pytestmark = pytest.mark.browser
 
-TABS = ("Live", "Totals", "Entities", "Alerts", "Query", "Failed")
+TABS = (
+    "Live", "Totals", "Entities", "Alerts", "Assessments", "Agreement", "Query", "Costs", "Runs",
+    "Failed",
+)  # fmt: skip
 HOSTILE = "<img src=x onerror=window.pwned=1>"
 
 
@@ -135,7 +138,7 @@ def test_by_keyboard_alone(browser: Browser, product: Running) -> None:
         page.keyboard.press("ArrowLeft")
         expect(page.get_by_role("tab", name="Failed")).to_be_focused()
         page.keyboard.press("Home")
-        for name in TABS[1:5]:
+        for name in TABS[1:7]:
             page.keyboard.press("ArrowRight")
             expect(page.get_by_role("tab", name=name)).to_have_attribute("aria-selected", "true")
         reach(page, "#sql")

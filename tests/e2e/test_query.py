@@ -1,5 +1,11 @@
 """The query console: run, read, cancel, and refusals that say what to do."""
 
+import csv
+import io
+import json
+import re
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -35,6 +41,53 @@ def test_query_shows_rows(console: Page, product: Running) -> None:
     expect(rows.first.locator("td").nth(1)).to_have_css("text-align", "right")
     for fact in ("Rows", "Time", "Scanned", "Price"):
         expect(console.locator("#query-result .facts dt", has_text=fact)).to_be_visible()
+
+
+def test_completion(console: Page) -> None:
+    """Tables after FROM, the columns of those that are named elsewhere, nothing inside a text; by
+    keyboard, and Escape leaves what was written."""
+    write(console, "")
+    sql = console.get_by_label("SQL", exact=True)
+    offered = console.locator(".completion").get_by_role("option")
+    sql.press_sequentially("SELECT x FROM eve")
+    expect(offered.locator("b")).to_have_text(["events", "assessment_events"])
+    console.keyboard.press("Tab")
+    expect(sql).to_have_value("SELECT x FROM events")
+    sql.press_sequentially(" WHERE user_i")
+    expect(offered.filter(has_text="user_id")).to_have_text("user_idcolumn, varchar")
+    console.keyboard.press("Escape")
+    expect(offered).to_have_count(0)
+    sql.press_sequentially("d = 'ev")
+    expect(offered).to_have_count(0)
+    expect(sql).to_have_value("SELECT x FROM events WHERE user_id = 'ev")
+    write(console, "")
+    console.keyboard.press("Control+Space")
+    expect(offered.first).to_be_visible()
+    console.keyboard.press("ArrowDown")
+    second = offered.nth(1).locator("b").inner_text()
+    console.keyboard.press("Enter")
+    expect(sql).to_have_value(second)
+
+
+def test_result_as_a_chart(console: Page, product: Running) -> None:
+    """An answer over time is drawn over time, another as a bar a row; hostile names stay text."""
+    hostile = "asked <img src=x onerror=window.pwned=1>"
+    post(product, hostile, 4)
+    post(product, "asked_in_bars", 2)
+    write(console, COUNT)
+    console.keyboard.press("Control+Enter")
+    expect(console.locator("#query-result tbody")).to_contain_text(hostile)
+    console.get_by_role("button", name="Chart", exact=True).click()
+    bars = console.locator(".bars li")
+    expect(bars.filter(has_text=hostile).locator("b")).to_have_text("4")
+    write(
+        console, "SELECT * FROM (VALUES (DATE '2026-01-01', 2), (DATE '2026-01-02', 3)) AS t(d, n)"
+    )
+    console.keyboard.press("Control+Enter")
+    expect(console.locator("#query-result canvas")).to_be_visible()
+    console.get_by_role("button", name="Table", exact=True).click()
+    expect(console.locator("#query-result tbody tr")).to_have_count(2)
+    assert console.evaluate("window.pwned") is None
 
 
 def test_examples_run(console: Page, product: Running) -> None:
@@ -95,17 +148,55 @@ def test_cancel(console: Page) -> None:
     console.unroute("**/query")
 
 
-def test_history_comes_back(console: Page) -> None:
-    """A query that ran can be picked again after a reload; only this browser keeps it."""
-    write(console, COUNT + "\n-- kept")
+def test_history_with_its_cost(console: Page, product: Running) -> None:
+    """A query that ran is listed with what it cost, whoever asked it, and can be picked again."""
+    asked = COUNT + "\n-- kept"
+    answer = product.client.post("/query", json={"sql": asked})
+    assert answer.status_code == 200, answer.text
+    write(console, COUNT)
     console.get_by_role("button", name="Run", exact=True).click()
-    expect(console.locator("#history")).to_contain_text("-- kept")
-    console.reload()
-    write(console, "")
-    console.locator("#history button", has_text="-- kept").click()
-    expect(console.get_by_label("SQL", exact=True)).to_have_value(COUNT + "\n-- kept")
-    console.get_by_role("button", name="Clear").click()
-    expect(console.locator("#history button")).to_have_count(0)
+    kept = console.locator("#history li").filter(has_text="-- kept").first
+    expect(kept.locator(".took")).to_contain_text("$0.0000")
+    kept.get_by_role("button").click()
+    expect(console.get_by_label("SQL", exact=True)).to_have_value(asked)
+
+
+def test_saved_query(console: Page, product: Running) -> None:
+    """A saved query is put into the console with its parameters, their types and defaults; run as
+    it is, the history has its name."""
+    post(product, "saved_one", 3, user_id="traveller")
+    console.locator("[data-query-id=user_journey]").click()
+    expect(console.get_by_label("SQL", exact=True)).to_have_value(re.compile("date_diff"))
+    expect(console.get_by_label("days", exact=True)).to_have_value("30")
+    expect(console.get_by_label("Type of days")).to_have_value("number")
+    console.get_by_label("user", exact=True).fill("traveller")
+    console.get_by_role("button", name="Run", exact=True).click()
+    expect(console.locator("#query-result tbody tr")).to_have_count(3)
+    expect(console.locator("#history li").first).to_contain_text("user_journey")
+
+
+def test_export(console: Page, product: Running) -> None:
+    """Each button saves the whole answer in its format, more than the page shows; hostile text
+    arrives as it is."""
+    hostile = '=1+1 <img src=x> "quoted",\nnext'
+    post(product, "exported", 3, user_id=hostile)
+    write(console, "SELECT user_id FROM events WHERE date >= current_date - INTERVAL '1' DAY "
+          "AND event_type = 'exported'")  # fmt: skip
+    console.keyboard.press("Control+Enter")
+    buttons = console.get_by_role("group", name="Export").get_by_role("button")
+    expect(buttons).to_have_text(["CSV", "Excel", "JSON", "NDJSON", "Parquet"])
+    saved: dict[str, bytes] = {}
+    for button in buttons.all():
+        with console.expect_download() as download:
+            button.click()
+        kind = download.value.suggested_filename.rpartition(".")[2]
+        saved[kind] = Path(download.value.path()).read_bytes()
+    assert [row["user_id"] for row in csv.DictReader(io.StringIO(saved["csv"].decode()))] == [
+        hostile
+    ] * 3
+    assert json.loads(saved["json"])["rows"] == [[hostile]] * 3
+    assert [json.loads(line)["user_id"] for line in saved["ndjson"].splitlines()] == [hostile] * 3
+    assert (saved["parquet"][:4], saved["xlsx"][:2]) == (b"PAR1", b"PK")
 
 
 def test_truncated_is_said(console: Page, product: Running) -> None:

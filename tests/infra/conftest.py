@@ -7,9 +7,31 @@ from pathlib import Path
 import pytest
 
 from infra.bundles import PLACEHOLDER
+from infra.settings import StackSettings
 from infra.snapshot import every_tier
+from infra.synth import synthesize
 from infra.template import Template, load
 from tallybrook.costs.tiers import tiers
+
+WEBHOOK = "https://hooks.example.org/alerts"
+FORWARDED_TO = "https://events.example.org/v1/apps/shop/events"
+SHOP = """name = "shop"
+
+[[entities]]
+type = "buyer"
+id = ["buyer_id"]
+
+[[entities.facts]]
+name = "order"
+events = ["order_placed"]
+key = ["order_id"]
+
+[[entities.metrics]]
+name = "orders_{days}d"
+kind = "count"
+of = "order"
+days = [7]
+"""
 
 TIERS = tuple(tier.from_mrr_usd for tier in tiers())
 
@@ -49,3 +71,21 @@ def lowest(templates: dict[int, Template]) -> Template:
 @pytest.fixture(scope="session")
 def highest(templates: dict[int, Template]) -> Template:
     return templates[TIERS[-1]]
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of definitions of one's own."""
+    path = tmp_path_factory.mktemp("definitions") / "shop.toml"
+    path.write_text(SHOP)
+    return path
+
+
+@pytest.fixture(scope="session")
+def chosen(tmp_path_factory: pytest.TempPathFactory, shop: Path) -> Template:
+    """A checked stack with everything that can be chosen: cdk-nag found nothing else."""
+    settings = StackSettings(
+        mrr_usd=5000, bundles=PLACEHOLDER, alert_webhook=WEBHOOK, entities=str(shop),
+        forward_to=FORWARDED_TO, forward_from="now", indicators=True, token_prices="m=2.5",
+    )  # fmt: skip
+    return load(synthesize(settings, tmp_path_factory.mktemp("chosen")))

@@ -30,3 +30,11 @@ def mappings(template: Template) -> dict[str, list[Properties]]:
         name = template["Resources"][logical]["Properties"]["FunctionName"]
         by_name.setdefault(name.removeprefix("tallybrook-"), []).append(made)
     return by_name
+
+
+def rule(template: Template, about: str) -> Properties:
+    """The rule of the bus whose description says this."""
+    (found,) = (
+        made for made in of_type(template, "Events::Rule").values() if about in made["Description"]
+    )
+    return found

@@ -16,7 +16,7 @@ PAID_BY_USE = {
     "IAM::Role", "Lambda::EventInvokeConfig", "Lambda::EventSourceMapping", "Lambda::Function",
     "Lambda::Permission", "Logs::LogGroup", "S3::Bucket", "S3::BucketPolicy", "SNS::Topic",
     "SNS::TopicPolicy", "SQS::Queue", "SQS::QueuePolicy", "Scheduler::Schedule",
-    "Scheduler::ScheduleGroup",
+    "Scheduler::ScheduleGroup", "StepFunctions::StateMachine",
 }  # fmt: skip
 PAID_BY_THE_MONTH = {"CloudWatch::Alarm", "CloudWatch::Dashboard", "SecretsManager::Secret"}
 """Each has a line in the idle bill."""
@@ -47,16 +47,17 @@ def test_higher_tiers_pay_for_what_they_say(templates: dict[int, Template]) -> N
 
 
 def test_an_idle_month_in_the_lowest_tier(lowest: Template) -> None:
-    """The secret and a cent of reads are all that is left to pay in an account with its free
-    allowances."""
+    """Two secrets, polls beyond the free million and a cent of reads are all that is left to pay
+    in an account with its free allowances."""
     lines = {line.what: line for line in idle_cost(lowest).lines}
     payable = {what: line.payable_usd for what, line in lines.items() if line.payable_usd}
     assert payable == {
-        "Secret": pytest.approx(0.40),
+        "Secrets": pytest.approx(0.80),
+        "Polls of empty queues": pytest.approx(0.65, rel=0.01),
         "Looking for what is due": pytest.approx(0.01, rel=0.05),
     }
     assert lines["Alarms"].listed_usd == pytest.approx(1.00)
-    assert lines["Polls of the empty queue"].quantity == 5 * 730 * 3600 / 20
+    assert lines["Polls of empty queues"].quantity == 4 * 5 * 730 * 3600 / 20
 
 
 def test_an_idle_month_in_the_highest_tier(highest: Template) -> None:

@@ -2,53 +2,17 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from infra.bundles import PLACEHOLDER, folder_of
 from infra.rights import rights
 from infra.settings import StackSettings
-from infra.synth import synthesize
-from infra.template import Template, load
+from infra.template import Template
 from tallybrook.entities.library import built_in
 from tallybrook.errors import UsageError
-from tests.infra.reading import functions, mappings, of_type
-
-URL = "https://hooks.example.org/alerts"
-SHOP = """name = "shop"
-
-[[entities]]
-type = "buyer"
-id = ["buyer_id"]
-
-[[entities.facts]]
-name = "order"
-events = ["order_placed"]
-key = ["order_id"]
-
-[[entities.metrics]]
-name = "orders_{days}d"
-kind = "count"
-of = "order"
-days = [7]
-"""
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("definitions") / "shop.toml"
-    path.write_text(SHOP)
-    return path
-
-
-@pytest.fixture(scope="module")
-def chosen(tmp_path_factory: pytest.TempPathFactory, shop: Path) -> Template:
-    """A checked stack with a webhook and definitions of its own: cdk-nag found nothing else."""
-    settings = StackSettings(
-        mrr_usd=5000, bundles=PLACEHOLDER, alert_webhook=URL, entities=str(shop)
-    )
-    return load(synthesize(settings, tmp_path_factory.mktemp("chosen")))
+from tests.infra.conftest import SHOP, WEBHOOK
+from tests.infra.reading import functions, mappings, of_type, rule
 
 
 def test_every_new_event_is_read_a_second_time(lowest: Template) -> None:
@@ -79,13 +43,6 @@ def test_the_operations_stream_is_read_the_same_way(highest: Template) -> None:
     assert "Undelivered" in str(mapping["DestinationConfig"]["OnFailure"])
 
 
-def rule(template: Template, about: str) -> dict[str, Any]:
-    (found,) = (
-        made for made in of_type(template, "Events::Rule").values() if about in made["Description"]
-    )
-    return found
-
-
 def test_alerts_are_not_collected(lowest: Template) -> None:
     """What is told on the bus does not come in as an event."""
     pattern = rule(lowest, "collected")["EventPattern"]
@@ -112,7 +69,7 @@ def test_the_webhook(chosen: Template) -> None:
     queue = queues["tallybrook-alerts"]
     assert queue["VisibilityTimeout"] >= 6 * made["Timeout"]
     assert queue["RedrivePolicy"]["maxReceiveCount"] > 10, "the function gives up first"
-    assert made["Environment"]["Variables"]["TALLYBROOK_ALERT_WEBHOOK"] == URL
+    assert made["Environment"]["Variables"]["TALLYBROOK_ALERT_WEBHOOK"] == WEBHOOK
     assert "SECRET" not in json.dumps(made["Environment"])
     (role,) = (name for name in rights(chosen) if "WebhookRole" in name)
     actions = {action for _, found, _ in rights(chosen)[role] for action in found}

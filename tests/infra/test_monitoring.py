@@ -37,10 +37,13 @@ def test_the_lowest_tier_has_the_alarms_that_cost_nothing(lowest: Template) -> N
 
 @pytest.mark.parametrize("tier", TIERS[1:])
 def test_higher_tiers_watch_each_function(templates: dict[int, Template], tier: int) -> None:
-    """Errors and throttles of every function, lateness of stream readers, both queues."""
+    """Errors and throttles of every function, lateness of stream readers, every queue of what
+    could not be done."""
     names = functions(templates[tier])
     wanted = {f"{name}-{what}" for name in names for what in ("errors", "throttles")}
     wanted |= {f"{name}-late" for name in ("sequence", "recount", "entities")}
+    dead = ("intake-dlq", "undelivered", "assessments-dlq", "ocean-dlq", "agreement-dlq")
+    wanted |= {f"{name}-not-empty" for name in dead}
     assert alarms(templates[tier]).keys() > wanted
 
 
@@ -75,9 +78,9 @@ def test_everything_that_can_be_is_tagged(lowest: Template) -> None:
 def test_outputs_say_where_everything_is(highest: Template, lowest: Template) -> None:
     """The names that the doctor and the guide use; none of them is a secret."""
     wanted = {
-        "AdminKeySecret", "AlarmsTopic", "ApiUrl", "Bucket", "BusName", "DeadLetterQueueUrl",
-        "GraphqlApiId", "GraphqlUrl", "QueueUrl", "SocketsManagementUrl", "SocketsUrl",
-        "TablesPrefix", "Tier", "UndeliveredQueueUrl",
+        "AdminKeySecret", "AgreementQueueUrl", "AlarmsTopic", "ApiUrl", "Bucket", "BusName",
+        "DeadLetterQueueUrl", "GraphqlApiId", "GraphqlUrl", "PrivacySecret", "QueueUrl",
+        "SocketsManagementUrl", "SocketsUrl", "TablesPrefix", "Tier", "UndeliveredQueueUrl",
     }  # fmt: skip
     assert lowest["Outputs"].keys() == wanted
     assert highest["Outputs"].keys() == wanted | {"StreamName"}

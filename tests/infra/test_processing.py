@@ -56,7 +56,9 @@ def test_asynchronous_calls_that_fail_are_kept(lowest: Template) -> None:
     configured = of_type(lowest, "Lambda::EventInvokeConfig").values()
     called = [lowest["Resources"][made["FunctionName"]["Ref"]] for made in configured]
     names = {made["Properties"]["FunctionName"].removeprefix("tallybrook-") for made in called}
-    assert names == {"bus", "s3", "schedule", "lake", "entities"}
+    assert names == {
+        "bus", "s3", "schedule", "lake", "entities", "anonymizer", "ocean", "dual_ai",
+    }  # fmt: skip
     for made in configured:
         assert made["MaximumRetryAttempts"] == 2
         assert "Undelivered" in str(made["DestinationConfig"]["OnFailure"])
@@ -70,13 +72,16 @@ def test_asynchronous_calls_that_fail_are_kept(lowest: Template) -> None:
 def test_functions_are_as_large_as_the_tier_says(
     templates: dict[int, Template], mrr_usd: int
 ) -> None:
-    """All but those that run DuckDB, which have the same memory in every tier."""
+    """All but those that run DuckDB or numpy, which have the same memory in every tier."""
     tier = tier_of(mrr_usd)
     made = functions(templates[mrr_usd])
     memory = {name: found["MemorySize"] for name, found in made.items()}
     assert memory.pop("query") == 1024
     assert memory.pop("lake") == 512
+    assert memory.pop("workflow") == 256
     assert memory.pop("s3") == tier.memory_of("files")
+    for name in ("anonymizer", "ocean", "dual_ai"):
+        assert memory.pop(name) == tier.memory_of(name)
     assert set(memory.values()) == {tier.memory_mb}
 
 

@@ -11,11 +11,15 @@ from botocore.exceptions import ClientError
 from infra.permissions import PERMISSIONS
 from tallybrook.entities.alerts import PUBLISHER
 from tallybrook.entrypoints.lambdas import (
+    anonymizer,
     bus,
+    dual_ai,
     entities,
+    forward,
     http,
     kinesis,
     lake,
+    ocean,
     query,
     recount,
     resolve,
@@ -27,10 +31,20 @@ from tallybrook.entrypoints.lambdas import (
     sqs,
     web,
     webhook,
+    workflow,
 )
-from tallybrook.events.instants import format_instant
+from tallybrook.errors import StorageError
+from tallybrook.events.instants import DAY_US, format_instant
+from tallybrook.events.model import Event
+from tallybrook.forwarding.again import put as put_again
+from tallybrook.forwarding.failing import failed_event
 from tallybrook.ports.aws.clients import client
 from tallybrook.ports.aws.tables import EVENTS, KEYS, physical
+from tallybrook.ports.state.aws import DynamoState
+from tallybrook.workflows.runs import STEPS as STEPS_OF_RUNS
+from tallybrook.workflows.schedules import due
+from tests.assessments.dual import worked
+from tests.assessments.raw import assessment
 from tests.lambdas import deliveries as d
 from tests.lambdas.requests import socket_event, v2
 from tests.support.emulator import Emulator, make_tables
@@ -46,6 +60,7 @@ ARN = "arn:aws:dynamodb:us-east-1:000000000000:table/{}/stream/2024"
 def _forget() -> None:
     web.forget()
     runtime.forget()
+    workflow.forget()
     for kept in (recount.backends, resolve.ports, resolve._fields, sockets.gate, client):
         kept.cache_clear()
 
@@ -72,6 +87,7 @@ def seen(
     make_tables(stack)
     client("secretsmanager").create_secret(Name=f"{stack}/admin-key", SecretString=KEY)
     client("secretsmanager").create_secret(Name=f"{stack}/alert-webhook", SecretString=KEY)
+    client("secretsmanager").create_secret(Name=f"{stack}/privacy", SecretString=KEY * 2)
     client("s3").create_bucket(Bucket=stack)
     client("events").create_event_bus(Name=stack)
     rights = Rights(stack)
@@ -175,12 +191,24 @@ def intake(work: Work) -> None:
     work.invoke(sqs, d.sqs(*bodies))
     for detail in bodies:
         work.invoke(bus, d.bus(detail))
-    for version in ({}, {"versionId": "null"}):
-        key = "raw/events/a.ndjson"
-        lines = "\n".join([d.text(d.event()), "no JSON"])
-        client("s3").put_object(Bucket=work.rights.stack, Key=key, Body=lines.encode())
-        work.invoke(s3, d.s3(work.rights.stack, key, **version))
+    filing(work)
     work.invoke(s3, d.s3(work.rights.stack, "raw/events/missing.csv"))
+
+
+def filing(work: Work) -> None:
+    """A file under every prefix, good and bad rows in it, put twice."""
+    for name in ("intake", "assessments"):
+        client("sqs").create_queue(QueueName=f"{work.rights.stack}-{name}")
+    lines = "\n".join([d.text(d.event()), "no JSON"]).encode()
+    raw = "\n".join([d.text(assessment()), "{}"]).encode()
+    score = d.text({"userId": "u", "scores": {}}).encode()
+    for key, body in (
+        ("raw/events/a.ndjson", lines), ("raw/assessments/a", raw), ("imports/a", lines),
+        ("processed/ocean/a", score), ("exports/a", b"a,b\n" * 300_000),
+    ):  # fmt: skip
+        for _ in range(2):
+            client("s3").put_object(Bucket=work.rights.stack, Key=key, Body=body)
+            work.invoke(s3, d.s3(work.rights.stack, key))
 
 
 def living(work: Work) -> None:
@@ -246,6 +274,97 @@ def posting(work: Work) -> None:
         assert len(answer["batchItemFailures"]) == again
 
 
+def assessing(work: Work) -> None:
+    """Assessments and messages of two AIs through their queues, good ones, bad ones, ones that have
+    to come again, and dead letters; what failed is replayed."""
+    for name in ("assessments", "ocean", "agreement"):
+        for queue in (name, f"{name}-dlq"):
+            client("sqs").create_queue(QueueName=f"{work.rights.stack}-{queue}")
+    told = work.ask("POST", "/assessments", assessment(userId="rights"))
+    work.ask("POST", "/assessments", assessment(userId="rights"))
+    raw = delivered(work, "assessments")
+    dead_letter(work, "assessments", raw[0]["body"])
+    work.invoke(anonymizer, {"Records": [*raw, {"odd": 1}]})
+    work.invoke(anonymizer, {"Records": raw})
+    listed = client("s3").list_objects_v2(Bucket=work.rights.stack, Prefix="anonymised/")
+    keys = [found["Key"] for found in listed["Contents"]]
+    for body in (*(d.text(d.s3(work.rights.stack, key)) for key in keys), "{}"):
+        work.invoke(ocean, d.sqs(body))
+    dead_letter(work, "ocean", d.text(d.s3(work.rights.stack, keys[0].replace("k", "q"))))
+    work.invoke(ocean, {})
+    work.invoke(anonymizer, {})
+    for path in (told["location"], "/users/rights/ocean", "/assessments/distributions"):
+        work.ask("GET", path)
+    measuring(work)
+    coming_again(work)
+    for one in work.ask("GET", "/failed?limit=500")["failed"]:
+        if one["reason"] == "dead_letter" and one["source"] != "assessments":
+            work.ask("POST", f"/failed/{one['failed_id']}/replay")
+
+
+def measuring(work: Work) -> None:
+    """Messages that agree, that do not, and that are none."""
+    far = worked() | {"assessmentId": "far"}
+    far["b1Validation"]["oceanScores"]["openness"] = 0
+    for message in (worked(), far):
+        work.ask("POST", "/agreement/messages", message)
+    records = delivered(work, "agreement")
+    dead_letter(work, "agreement", records[0]["body"])
+    work.invoke(dual_ai, {"Records": [*records, *d.sqs("{}")["Records"]]})
+    work.invoke(dual_ai, {"Records": records})
+    work.invoke(dual_ai, {})
+    for path in ("/agreement?start=2026-01-01&end=2026-02-01", "/agreement/far"):
+        work.ask("GET", path)
+
+
+def coming_again(work: Work) -> None:
+    """What fails for a reason that may pass is shown again later."""
+    for module, name in ((anonymizer, "assessments"), (ocean, "ocean"), (dual_ai, "agreement")):
+        client("sqs").send_message(QueueUrl=_url(work, name), MessageBody="{}")
+        with pytest.MonkeyPatch.context() as patch:
+            for place in ("lambdas.assessing.process", "lambdas.dual_ai.process"):
+                patch.setattr(f"tallybrook.entrypoints.{place}", _away)
+            with pytest.raises(StorageError):
+                work.invoke(module, {"Records": delivered(work, name)})
+
+
+def _away(*_: Any) -> Any:
+    raise StorageError("on purpose")
+
+
+def _url(work: Work, name: str) -> str:
+    found = client("sqs").get_queue_url(QueueName=f"{work.rights.stack}-{name}")
+    return str(found["QueueUrl"])
+
+
+def delivered(work: Work, name: str) -> list[dict[str, Any]]:
+    """The messages of a queue, as Lambda hands them over."""
+    answer = client("sqs").receive_message(QueueUrl=_url(work, name), MaxNumberOfMessages=10)
+    records = d.sqs(*(one["Body"] for one in answer["Messages"]))["Records"]
+    for record, one in zip(records, answer["Messages"], strict=True):
+        record["receiptHandle"] = one["ReceiptHandle"]
+    return records
+
+
+def dead_letter(work: Work, name: str, body: str) -> None:
+    client("sqs").send_message(QueueUrl=_url(work, f"{name}-dlq"), MessageBody=body)
+
+
+def forwarding(work: Work) -> None:
+    """The log to a stream, what is to go out at once, and what has to be sent again."""
+    client("kinesis").create_stream(StreamName=work.rights.stack, ShardCount=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TALLYBROOK_FORWARD_TO", f"kinesis:{work.rights.stack}")
+        _forget()
+        work.invoke(forward, {})
+        again = Event(0, "again", "view", 0, 0, "default", "event", user_id="u")
+        put_again(DynamoState(work.rights.stack), failed_event(again, "x", "", 0), None)
+        work.invoke(forward, {})
+        work.invoke(forward, [d.event("at-once"), {}])
+        work.ask("GET", "/forwarding")
+    _forget()
+
+
 def resolving(work: Work) -> None:
     """Fields of records and of metrics."""
     work.field("putItem", input={"id": "g", **ITEM})
@@ -270,8 +389,50 @@ def querying(work: Work) -> None:
     work.invoke(lake, {})
 
 
+def working(work: Work) -> None:
+    """A file and a range worked off step by step, one that fails, everything done by the clock,
+    and the calls that show it."""
+    client("s3").put_object(
+        Bucket=work.rights.stack, Key="archive/day.ndjson", Body=d.text(d.event()) + "\n{bad\n"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tallybrook.ports.jobs.aws.StepFunctionsJobs.start", lambda *_: None)
+        file = work.ask("POST", "/runs", {"kind": "file", "key": "archive/day.ndjson"})
+        days = {"kind": "range", "start": "2024-01-19", "end": "2024-01-20"}
+        ranged, failing = work.ask("POST", "/runs", days), work.ask("POST", "/runs", days)
+        works = runtime.opened().stores.works()
+        with pytest.MonkeyPatch.context() as early:
+            early.setenv("TALLYBROOK_WORKFLOW", "arn")
+            runtime.settings.cache_clear()
+            work.invoke(schedule, {})
+        jobs = due(works.state, works.runs, runtime.opened().now_us() + 2 * DAY_US)
+        work.ask("POST", f"/runs/{ranged['run_id']}/cancel")
+        work.ask("POST", f"/runs/{ranged['run_id']}/retry")
+        for run in (file, ranged):
+            for step in STEPS_OF_RUNS:
+                work.invoke(workflow, _step(run["run_id"], step))
+        for job in jobs:
+            work.invoke(workflow, _step(job.run_id, "run"))
+        work.invoke(workflow, _step(failing["run_id"], "fail"))
+    for path in (
+        "/runs",
+        f"/runs/{file['run_id']}",
+        "/schedules",
+        "/costs/report",
+        "/costs/budget",
+    ):
+        work.ask("GET", path)
+    for hours in (1, 0):
+        work.ask("POST", "/costs/budget/override", {"hours": hours})
+
+
+def _step(run_id: str, name: str) -> dict[str, str]:
+    return {"account_id": "default", "run_id": run_id, "step": name}
+
+
 STEPS: tuple[Callable[[Work], None], ...] = (
-    starting, collecting, intake, living, reading, alerting, resolving, querying,
+    starting, collecting, intake, living, reading, alerting, assessing, resolving, querying,
+    working, forwarding,
 )  # fmt: skip
 
 

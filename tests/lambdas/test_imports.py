@@ -43,18 +43,24 @@ class Function(Struct):
 FUNCTIONS = {
     "kinesis": Function(d.kinesis(d.event("e")), CORE, 265),
     "sqs": Function(d.sqs(d.event("e")), CORE, 265),
-    "s3": Function(d.s3("none", "raw/events/x"), CORE, 265),
+    "s3": Function(d.s3("none", "raw/events/x"), CORE, 310),
     "bus": Function(d.bus({"n": 1}), CORE, 265),
-    "forward": Function([d.event("e")], CORE, 285),
-    "http": Function(v2("GET", "/health"), WEB, 400),
+    "forward": Function([d.event("e")], CORE, 305),
+    "http": Function(v2("GET", "/health"), WEB, 420),
     "sequence": Function({"Records": [d.inserted("e")]}, LIVE, 275),
-    "entities": Function({"Records": [d.inserted("e")]}, CORE, 290),
+    "entities": Function({"Records": [d.inserted("e")]}, CORE, 305),
     "recount": Function({"Records": [d.inserted("e")]}, CORE, 275),
     "sockets": Function(socket_event("CONNECT"), LIVE, 270),
     "lake": Function({}, CORE | {"duckdb", "_duckdb", "numpy", "zstandard"}, 400),
+    "anonymizer": Function(d.sqs("{}"), CORE, 322),
+    "ocean": Function(d.sqs("{}"), CORE, 322),
+    "dual_ai": Function(d.sqs("{}"), CORE, 310),
+    "workflow": Function(
+        {"account_id": "default", "run_id": "none", "step": "fail"}, CORE | {"numpy"}, 420
+    ),
     "schedule": Function({}, CORE | {"aws_lambda_powertools", "zstandard"}, 320),
     # The engine and what parses SQL are in a child process.
-    "query": Function(v2("GET", "/health"), WEB, 400),
+    "query": Function(v2("GET", "/health"), WEB, 430),
 }
 """A budget is the count when it was set and a twentieth: raising one is a decision. ``webhook`` is
 in ``test_limits`` alone: outside of its bundle httpx brings its command line along."""

@@ -41,7 +41,7 @@ def test_from_a_posted_assessment_to_its_score(tmp_path: Path) -> None:
         assert product.stop() == 0
         assert "person-" not in product.log
     for path in product.data.rglob("*"):
-        if path.is_file() and not path.is_relative_to(product.data / "objects/raw"):
+        if path.is_file() and not path.is_relative_to(product.data / "objects/received"):
             assert b"person-" not in path.read_bytes(), path
 
 

@@ -22,7 +22,6 @@ def health(account: Account, student: str, score: float, at_us: int) -> None:
 def work(running: Running) -> None:
     """Let the consumer of entities take in what the log holds."""
     with open_consumers(running.data) as opened:
-        consumer = opened.consumers[-1]
-        assert consumer.name == "entities"
+        (consumer,) = (found for found in opened.consumers if found.name == "entities")
         while chunks := opened.reader.chunks("events", consumer.position(), consumer.max_entries):
             consumer.handle(chunks)

@@ -11,6 +11,7 @@ import pytest
 
 from tallybrook.assessments.library import inventory
 from tallybrook.assessments.scoring import score
+from tallybrook.ports.objects.local import LocalObjects
 from tallybrook.settings import Settings
 from tallybrook.wiring import open_failed
 from tallybrook.wiring.assessments import assessment_queue, scoring
@@ -155,6 +156,26 @@ def test_an_object_put_by_others_fails_visibly(
     assert finished(acme, told)["status"] == "scored"
 
 
+def test_a_failed_calculation_is_replayed(acme: Account, running: Running, working: None) -> None:
+    """What failed when it was anonymised already is calculated again, once the cause is gone."""
+    queue = assessment_queue(Settings(data=str(running.data)))
+    done = finished(acme, acme.taken_in("/assessments", assessment()))
+    (held,) = (running.data / "objects/anonymised").rglob("*.json*")
+    name = done["assessment_id"].replace("_", "_0", 1)[:42]
+    other = held.with_name(held.name.replace(done["assessment_id"], name))
+    key = str(other.relative_to(running.data / "objects"))
+    queue.send([json.dumps({"object": key, "assessment_id": name})])
+    (record,) = wait_for(lambda: acme.get("/failed")["failed"])
+    assert acme.get(f"/assessments/{name}")["status"] == "failed"
+    body = held.read_bytes().replace(done["assessment_id"].encode(), name.encode())
+    LocalObjects(running.data / "objects").put(key, body)
+    again = acme.http.post(f"/failed/{record['failed_id']}/replay")
+    assert again.json() == {"status": "accepted", "event_id": name}
+    assert finished(acme, {"location": f"/assessments/{name}"})["status"] == "scored"
+    assert acme.get("/failed")["failed"] == []
+    queue.close()
+
+
 def test_nothing_personal_is_anywhere_else(tmp_path: Path) -> None:
     """Whatever is planted where: but for the raw objects no file of the data folder holds it, nor
     any answer to a key that may only read."""
@@ -184,7 +205,7 @@ def test_nothing_personal_is_anywhere_else(tmp_path: Path) -> None:
     held = {
         str(path.relative_to(tmp_path)): path.read_bytes()
         for path in files
-        if path.exists() and not path.is_relative_to(tmp_path / "data/objects/raw")
+        if path.exists() and not path.is_relative_to(tmp_path / "data/objects/received")
     }
     assert {"data/log.db", "data/state.db", "data/queue.db"} <= set(held)
     assert sum("anonymised" in name for name in held) == told["accepted"]

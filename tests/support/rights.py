@@ -18,7 +18,15 @@ _TRANSACTED = {
     "ConditionCheck": "ConditionCheckItem",
     "Get": "GetItem",
 }
-_QUEUES = frozenset({"GetQueueUrl", "ChangeMessageVisibility"})
+_INNER = ("imports/errors/", "processed/insights/")
+"""Prefixes of outputs within those of inputs: nothing is put beside them."""
+
+_QUEUES = frozenset(
+    {
+        "ChangeMessageVisibility", "ChangeMessageVisibilityBatch", "DeleteMessageBatch",
+        "GetQueueUrl", "ReceiveMessage", "SendMessageBatch",
+    }
+)  # fmt: skip
 _OBJECTS = {"GET": "GetObject", "HEAD": "GetObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
 
 
@@ -63,7 +71,11 @@ def rights_of(stack: str, operation: str, body: bytes) -> Iterator[Right]:
     if operation in _QUEUES:
         url = request.get("QueueUrl") or request["QueueName"]
         name = url.rpartition("/")[2].removeprefix(f"{stack}-")
-        yield f"sqs:{operation}", f"queue:{name}"
+        # A batch is the same action as its messages one by one.
+        yield f"sqs:{operation.removesuffix('Batch')}", f"queue:{name}"
+        return
+    if operation == "PutRecords":
+        yield f"kinesis:{operation}", "sink:kinesis"
         return
     if operation == "PutEvents":
         yield from {(f"events:{operation}", "bus:") for _ in request["Entries"]}
@@ -100,5 +112,6 @@ def _over_http(stack: str, verb: str, path: str) -> Right:
     if bucket != stack:
         return verb, path
     if key:
-        return f"s3:{_OBJECTS[verb]}", f"bucket:{key.partition('/')[0]}/*"
+        inner = next((name for name in _INNER if verb == "PUT" and key.startswith(name)), None)
+        return f"s3:{_OBJECTS[verb]}", f"bucket:{inner or key.partition('/')[0] + '/'}*"
     return ("s3:DeleteObject", "bucket:lake/*") if verb == "POST" else ("s3:ListBucket", "bucket:")

@@ -24,7 +24,7 @@ from tallybrook.assessments.anonymising import (
     pseudonymise,
     read_identity,
 )
-from tallybrook.assessments.flow.places import OUT_PREFIX, RAW_PREFIX
+from tallybrook.assessments.flow.places import IN_PREFIXES, OUT_PREFIX
 from tallybrook.errors import (
     ConflictError,
     InvalidError,
@@ -33,6 +33,7 @@ from tallybrook.errors import (
     StorageError,
     TooLargeError,
 )
+from tallybrook.events.instants import MAX_US
 from tallybrook.ports.objects import Objects
 from tallybrook.ports.state import State
 from tallybrook.privacy.keys import PrivacyKeys
@@ -44,13 +45,23 @@ MAX_RAW_BYTES = 1 << 20
 
 
 class Anonymizer(Struct, frozen=True):
-    """What anonymising works with."""
+    """What anonymising works with. ``keep_sex``: for norms; an assessment dated after
+    ``not_after_us`` is refused."""
 
     objects: Objects
     state: State
     keys: PrivacyKeys
     vocabulary: Vocabulary
     find_inventory: FindInventory
+    keep_sex: bool = False
+    not_after_us: int = MAX_US
+
+    def cleaned(self, raw: Mapping[str, Any]) -> Clean:
+        """A raw assessment without its ids. Raises as ``clean``."""
+        return clean(
+            raw, self.vocabulary, self.find_inventory, keep_sex=self.keep_sex,
+            not_after_us=self.not_after_us,
+        )  # fmt: skip
 
 
 class Written(Struct, frozen=True):
@@ -64,7 +75,7 @@ class Written(Struct, frozen=True):
 def anonymise_object(
     source: str, account_id: str, using: Anonymizer, expected: str | None = None
 ) -> Written:
-    """Anonymise the one assessment of an object under ``raw/assessments/``.
+    """Anonymise the one assessment of an object under one of ``IN_PREFIXES``.
 
     ``expected`` is the pseudonym that was made for the assessment when it was received: it gets
     that one or none (``known_person``). Any other source is refused with ``InvalidError``, so
@@ -72,12 +83,12 @@ def anonymise_object(
     ``TooLargeError`` (1 MiB), ``InvalidError`` for what will fail again, and ``StorageError``;
     none of them quotes what it is about.
     """
-    if not source.startswith(RAW_PREFIX):
-        raise InvalidError.of("/key", f"is not under {RAW_PREFIX}")
+    if not source.startswith(IN_PREFIXES):
+        raise InvalidError.of("/key", f"is not under {' or '.join(IN_PREFIXES)}")
     raw = decoded(_read(using.objects, source))
     if expected is None:
         return anonymise_record(raw, account_id, using)
-    cleaned = clean(raw, using.vocabulary, using.find_inventory)
+    cleaned = using.cleaned(raw)
     identity = read_identity(raw)
     who = known_person(identity, expected, account_id, using)
     return _put(using.objects, _written(cleaned, identity, who, account_id))
@@ -95,7 +106,7 @@ def prepare(raw: Mapping[str, Any], account_id: str, using: Anonymizer) -> Writt
     rotation is none.
     """
     identity = read_identity(raw)
-    cleaned = clean(raw, using.vocabulary, using.find_inventory)
+    cleaned = using.cleaned(raw)
     for key in using.keys.older:
         earlier = find_person(using.state, key, account_id, identity.user)
         if earlier is not None:

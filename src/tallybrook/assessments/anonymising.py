@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from tallybrook.assessments.answers import TEXTS, Answers, read_answers
-from tallybrook.assessments.inventories import Inventory
+from tallybrook.assessments.inventories import Inventory, Sex
+from tallybrook.assessments.norms import sex_of
 from tallybrook.errors import InvalidError
+from tallybrook.events.instants import MAX_US, parse_instant
 from tallybrook.privacy import bands, words
 from tallybrook.privacy.pseudonyms import Person, assessment_id, read_id, session_id
 from tallybrook.privacy.vocabulary import Vocabulary
@@ -52,13 +54,15 @@ class Clean(Struct, frozen=True, kw_only=True):
     assessment_type: str
     scale: str
     responses: tuple[Answered, ...]
+    sex: Sex | UnsetType | None = UNSET
 
 
 class AnonymisedAssessment(Clean, frozen=True, kw_only=True):
     """The columns of ``assessment_events``, and the answers for the calculator.
 
     ``timestamp`` is the hour, RFC 3339; ``completion_time`` whole seconds in steps of ten;
-    ``responses`` are in the order of the inventory.
+    ``responses`` are in the order of the inventory. ``sex`` is there only where it is kept for
+    norms, and is no column.
     """
 
     anonymous_user_id: str
@@ -75,10 +79,12 @@ class Identity(Struct, frozen=True):
 
 
 def anonymise(
-    raw: Mapping[str, Any], who: Person, vocabulary: Vocabulary, find_inventory: FindInventory
-) -> AnonymisedAssessment:
+    raw: Mapping[str, Any], who: Person, vocabulary: Vocabulary, find_inventory: FindInventory,
+    *, keep_sex: bool = False,
+) -> AnonymisedAssessment:  # fmt: skip
     """Both halves at once. Raises ``InvalidError``."""
-    return pseudonymise(clean(raw, vocabulary, find_inventory), read_identity(raw), who)
+    cleaned = clean(raw, vocabulary, find_inventory, keep_sex=keep_sex)
+    return pseudonymise(cleaned, read_identity(raw), who)
 
 
 def read_identity(raw: Mapping[str, Any]) -> Identity:
@@ -91,10 +97,14 @@ def read_identity(raw: Mapping[str, Any]) -> Identity:
     return Identity(user, assessment, session or assessment)
 
 
-def clean(raw: Mapping[str, Any], vocabulary: Vocabulary, find_inventory: FindInventory) -> Clean:
-    """What is left without the ids.
+def clean(
+    raw: Mapping[str, Any], vocabulary: Vocabulary, find_inventory: FindInventory, *,
+    keep_sex: bool = False, not_after_us: int = MAX_US,
+) -> Clean:  # fmt: skip
+    """What is left without the ids; with ``keep_sex`` also ``female``, ``male`` or null.
 
-    Raises ``InvalidError`` for an unknown ``assessmentType``, a ``timestamp`` that is no instant,
+    Raises ``InvalidError`` for an unknown ``assessmentType``, a ``timestamp`` that is no instant or
+    after ``not_after_us`` (it would count as its person's latest for as long),
     ``demographics`` or ``metadata`` that are no objects, and answers that cannot be used.
     """
     named = raw.get("assessmentType")
@@ -105,6 +115,8 @@ def clean(raw: Mapping[str, Any], vocabulary: Vocabulary, find_inventory: FindIn
     hour = bands.hour_of(raw.get("timestamp"))
     if hour is None:
         raise InvalidError.of("/timestamp", "must be an RFC 3339 instant")
+    if (parse_instant(hour) or 0) > not_after_us:
+        raise InvalidError.of("/timestamp", "lies more than a day in the future")
     answers = read_answers(raw, inventory)
     told, meta = _object(raw, "demographics"), _object(raw, "metadata")
     return Clean(
@@ -121,6 +133,7 @@ def clean(raw: Mapping[str, Any], vocabulary: Vocabulary, find_inventory: FindIn
         assessment_type=inventory.id,
         scale=answers.scale,
         responses=_responses(answers),
+        sex=sex_of(told.get("gender")) if keep_sex else UNSET,
     )
 
 
@@ -150,8 +163,11 @@ def digest(body: bytes) -> str:
 
 
 def to_score(assessment: AnonymisedAssessment) -> dict[str, Any]:
-    """The form in which ``scoring.score`` reads it."""
+    """The form in which ``scoring.score`` reads it. An age is the lowest of its band, which lies in
+    one norm group."""
+    sex = assessment.sex if assessment.sex is not UNSET else None
     return {
+        "demographics": {"gender": sex, "age": bands.lowest_age(assessment.age_range)},
         "assessmentId": assessment.assessment_id,
         "assessmentType": assessment.assessment_type,
         "scale": assessment.scale,

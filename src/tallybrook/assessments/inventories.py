@@ -3,10 +3,10 @@
 A file names everything the scorer knows of an inventory; the scorer knows none by name.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 Sex = Literal["male", "female"]
 
@@ -34,9 +34,21 @@ class NormGroup(Struct, frozen=True):
     scales: dict[str, tuple[float, float]]
 
 
+Basis = Literal["published", "stepped-down", "stratified"]
+"""How a reliability is known: from a publication; from that of a longer form of the scale by
+Spearman and Brown's formula; of a domain from those of its facets (``norms.reliability_of``)."""
+
+
+class Reliability(Struct, frozen=True, array_like=True):
+    """The share of a scale's variance that is no error, 0 to 1."""
+
+    value: Annotated[float, Meta(ge=0, le=1)]
+    basis: Basis
+
+
 class Inventory(Struct, frozen=True):
     """``domains`` maps each domain to its facets in order; ``max_missing`` is how many items may be
-    unanswered before there are no scores."""
+    unanswered before there are no scores; ``reliability`` is by scale, as far as it is known."""
 
     id: str
     name: str
@@ -47,6 +59,7 @@ class Inventory(Struct, frozen=True):
     items: tuple[Item, ...]
     norm_set: str | None = None
     norms: tuple[NormGroup, ...] = ()
+    reliability: dict[str, Reliability] = {}
 
     @property
     def facets(self) -> tuple[str, ...]:

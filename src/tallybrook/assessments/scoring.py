@@ -15,7 +15,7 @@ from msgspec import Struct
 from tallybrook.assessments.answers import Answers, read_answers
 from tallybrook.assessments.indicators import indicators
 from tallybrook.assessments.inventories import Inventory
-from tallybrook.assessments.norms import Normed, normed
+from tallybrook.assessments.norms import UNRELIABLE, Normed, normed, without_interval
 from tallybrook.assessments.validity import Validity, validity
 
 SCORING_VERSION = "1"
@@ -68,6 +68,9 @@ def score(
     norms, why = normed(answers, known) if valid.scorable else (None, reasons["scores"])
     if why:
         reasons["norms"] = why
+    unknown = without_interval(norms) if norms else []
+    if unknown:
+        reasons["norms.intervals"] = UNRELIABLE + ", ".join(unknown)
     dark = None
     if with_indicators:
         dark = indicators({name: facet.score for name, facet in facets.items()}, inventory)

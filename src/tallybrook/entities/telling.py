@@ -45,9 +45,9 @@ def new_alerts(
 ) -> dict[str, AlertsTold]:
     """The deltas of ``alerts``, by account: what was published, but for notices of other kinds."""
     kept: dict[str, list[Kept]] = {}
-    rules = {rule.name for rule in catalog.definitions.alerts}
     for notice in notices:
-        if notice.kind in rules:
+        # Of a rule, or of another part that lists its alerts here, such as drift.
+        if notice.data.get("alert_type") == notice.kind:
             alert = msgspec.convert(notice.data, Alert)
             kept.setdefault(notice.account_id, []).append(Kept(notice.account_id, notice.at, alert))
     as_of = format_instant(now_us)

@@ -15,6 +15,9 @@ from tallybrook.ports.sinks import Marks, Refusal, Sink
 BATCH = 100
 """How many events are handed to a sink at once, however many there are."""
 
+BUS_SOURCE = "forward"
+"""On a stack's bus, events of this source are forwarded at once, and not collected."""
+
 KeepFailed = Callable[[FailedRecord], None]
 
 

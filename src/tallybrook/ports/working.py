@@ -31,14 +31,15 @@ def work_off(
     try:
         again = set(process(messages))
     except RetryableError:
-        _later(queue, messages)
+        later(queue, messages)
         raise
     queue.acknowledge([one.receipt for one in messages if one.receipt not in again])
-    _later(queue, [one for one in messages if one.receipt in again])
+    later(queue, [one for one in messages if one.receipt in again])
     return len(messages)
 
 
-def _later(queue: Queue, messages: Sequence[Message]) -> None:
+def later(queue: Queue, messages: Sequence[Message]) -> None:
+    """Have messages come again after a pause that doubles with each receive."""
     for one in messages:
         with suppress(ConflictError):  # it took so long that somebody else has it by now
             queue.extend(one.receipt, min(LONGEST_PAUSE_S, FIRST_PAUSE_S << min(one.receives, 10)))

@@ -15,6 +15,7 @@ LONGEST_S = 24 * 3600
 """A longer completion is given as this: its digits could be somebody's number."""
 
 _AGES_FROM = (18, 21, 31, 41, 51, 61)
+_WHOLE_AGES = (17, *_AGES_FROM)
 _EXPERIENCES_FROM = (2, 5, 10, 15)
 _NUMBER = re.compile(r"-?\d{1,6}(\.\d{1,6})?", re.ASCII)
 
@@ -23,6 +24,11 @@ def age_range(age: Any) -> str | None:
     """The band of an age in years; None also for zero and below."""
     years = number(age)
     return None if years is None or years <= 0 else _band(years, _AGES_FROM, AGES)
+
+
+def lowest_age(band: str | None) -> int | None:
+    """A whole age in a band of ``age_range``: its lowest; of those under 18 the highest."""
+    return None if band is None else _WHOLE_AGES[AGES.index(band)]
 
 
 def experience(years_given: Any) -> str | None:

@@ -40,6 +40,16 @@ def aws_agreement(settings: Settings, state: "State") -> Agreement:
     return Agreement(SqsQueue(f"{settings.stack}-agreement"), state)
 
 
+def aws_measuring(
+    settings: Settings, agreement: Agreement, log: "Log", keep_failed: KeepFailed, clock: Clock
+) -> "Ports":
+    """What the function of a stack works with."""
+    from tallybrook.ports.bus.aws import EventBridgeBus
+
+    bus = EventBridgeBus(settings.stack)
+    return measuring_ports(settings, agreement.state, bus, appending(log), keep_failed, clock)
+
+
 def outside_queue(settings: Settings, clock: Clock = system_clock) -> "SqliteQueue":
     """Events that other processes of a data directory have for its log. They are never given up."""
     from tallybrook.ports.log.relay import QUEUE

@@ -19,7 +19,15 @@ from tallybrook.ports.log.consumer import Consumer
 from tallybrook.ports.sql import SqlEngine
 from tallybrook.records.reading import RecordReader
 from tallybrook.settings import Settings
-from tallybrook.wiring.parts import EFFECTS, Agreement, Product, Stores, open_entities, record_types
+from tallybrook.wiring.parts import (
+    EFFECTS,
+    Agreement,
+    Product,
+    Stores,
+    Works,
+    open_entities,
+    record_types,
+)
 
 if TYPE_CHECKING:
     from tallybrook.assessments.flow.receiving import Desk
@@ -61,6 +69,7 @@ def open_aws(settings: Settings, clock: Clock, *, sql: bool) -> Product:
         cache(lambda: open_entities(settings, open_aws_state(settings, clock))),
         cache(partial(_agreement, settings, clock)),
         cache(partial(_desk, settings, clock)),
+        cache(partial(_works, settings, clock)),
     )
     engine = open_aws_sql(settings) if sql else None
     return Product(log, stores, engine, False, partial(_aws_positions, settings))
@@ -76,6 +85,14 @@ def _desk(settings: Settings, clock: Clock) -> "Desk":
     from tallybrook.wiring.assessments import aws_desk
 
     return aws_desk(settings, open_aws_state(settings, clock), clock)
+
+
+def _works(settings: Settings, clock: Clock) -> Works:
+    from tallybrook.wiring.usage import open_usage
+    from tallybrook.wiring.workflows import open_desk
+
+    state = open_aws_state(settings, clock)
+    return Works(open_desk(settings, state, clock), open_usage(settings), state)
 
 
 def open_aws_keys(settings: Settings, clock: Clock) -> KeyRing:
@@ -222,12 +239,12 @@ def open_lake_writer(
 ) -> Iterator[Consumer]:
     """The consumer that writes the stack's lake, for as long as the block lasts. Raises
     ``ConflictError`` while another one is at work."""
-    from tallybrook.lake.consumer import LakeConsumer
     from tallybrook.lake.room import room_of
-    from tallybrook.ports.lake.aws import AwsLake
+    from tallybrook.wiring.lake import open_aws_lake, open_lake
 
-    store = AwsLake(settings.stack, settings.bucket, _scratch("lake"), lease_s=lease_s)
-    consumer = LakeConsumer(store, keep_failed, **structs.asdict(room_of(function_mb())))
+    store = open_aws_lake(settings, _scratch("lake"), lease_s)
+    room = structs.asdict(room_of(function_mb()))
+    consumer = open_lake(settings, store, keep_failed, **room)
     try:
         yield consumer
     finally:

@@ -5,7 +5,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tallybrook.errors import UsageError
+from tallybrook.errors import StorageError, UsageError
 from tallybrook.ports.clock import Clock, system_clock
 from tallybrook.ports.log import FailedRecord, LogReader
 from tallybrook.settings import Settings
@@ -107,7 +107,20 @@ def _sink(settings: Settings) -> "tuple[Sink, Marks | None]":
     if target.kind == "http":
         from tallybrook.ports.sinks.web import HttpSink
 
-        return HttpSink(target.name, settings.forward_secret), None
+        return HttpSink(target.name, _signing_secret(settings)), None
     from tallybrook.ports.sinks.aws import FirehoseSink, KinesisSink
 
     return (KinesisSink if target.kind == "kinesis" else FirehoseSink)(target.name), None
+
+
+def _signing_secret(settings: Settings) -> str:
+    """The setting's, else the stack's. Raises ``StorageError`` while that is not there: a receiver
+    that checks signatures would refuse what has none."""
+    if settings.backend != "aws" or settings.forward_secret:
+        return settings.forward_secret
+    from tallybrook.ports.secrets.aws import ManagedSecrets
+
+    secret = ManagedSecrets(settings.stack).get("forwarding")
+    if secret is None:
+        raise StorageError("the stack's secret forwarding is not there yet")
+    return secret

@@ -1,5 +1,6 @@
 """The embedded product: everything of a data directory."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import cache, partial
@@ -21,6 +22,7 @@ from tallybrook.wiring.parts import (
     Product,
     Shelves,
     Stores,
+    Works,
     open_entities,
     record_types,
 )
@@ -43,6 +45,8 @@ def open_local(settings: Settings, clock: Clock, *, sql: bool) -> Product:
     stores = _open_stores(settings, log, clock, bus, outside)
     shelves = _open_shelves(settings, stores, clock)
     engine = open_sql(settings) if sql else None
+    if sql:  # what a server that was killed has left there
+        shutil.rmtree(settings.data_path / "answers", ignore_errors=True)
     return Product(log, stores, engine, True, None, shelves, bus, outside)
 
 
@@ -97,8 +101,13 @@ def _open_stores(
 
     queue, waiting = agreement_queue(settings, clock), assessment_queue(settings, clock)
 
+    from tallybrook.wiring.usage import open_local_usage
+    from tallybrook.wiring.workflows import open_desk
+
+    usage = open_local_usage(settings)
+
     def close() -> None:
-        for store in (reader, counters, failed, events, state, bus, queue, waiting, outside):
+        for store in (reader, counters, failed, events, state, bus, queue, waiting, outside, usage):
             store.close()
 
     keys, records = open_local_keys(settings, clock), RecordReader(record_types(settings))
@@ -107,6 +116,7 @@ def _open_stores(
         reader, counters, failed, events, keys, records, close, entities,
         lambda: Agreement(queue, state),
         cache(partial(local_desk, settings, waiting, state, clock)),
+        lambda: Works(open_desk(settings, state, clock), usage, state),
     )  # fmt: skip
 
 
@@ -140,6 +150,8 @@ def open_sql(settings: Settings) -> SqlEngine:
         settings.data_path,
         children=settings.query_workers,
         limits=Limits(memory_bytes=settings.query_memory_mb << 20),
+        scratch=settings.data_path / "answers",
+        result_bytes=settings.query_cache_mb << 20,
     )
 
 
@@ -193,13 +205,18 @@ def _forwarding(
 @contextmanager
 def open_consumers(data: Path) -> Iterator[Consumers]:
     """Everything that reads the log in the worker's process."""
-    from tallybrook.lake.consumer import LakeConsumer
+    from tallybrook.costs.reading import UsageConsumer
     from tallybrook.ports.failed.local import SqliteFailedRecords
     from tallybrook.ports.lake.local import LocalLake
     from tallybrook.ports.log.local import SqliteLogReader
     from tallybrook.ports.log.local.userindex import UserIndexer
+    from tallybrook.ports.working import working
     from tallybrook.wiring.agreement import measuring
     from tallybrook.wiring.assessments import scoring
+    from tallybrook.wiring.files import watching
+    from tallybrook.wiring.lake import answering, open_lake
+    from tallybrook.wiring.usage import open_local_usage
+    from tallybrook.wiring.workflows import present_tier
 
     path = log_path(data)
     settings = Settings.from_env(data=str(data))
@@ -211,9 +228,14 @@ def open_consumers(data: Path) -> Iterator[Consumers]:
             _forwarding(settings, reader, failed.keep) as forwarding,
             measuring(settings, failed.keep),
             scoring(settings, failed.keep),
+            watching(settings, failed.keep) as watch,
+            working(watch.look, "files"),
+            closing(open_local_usage(settings)) as usage,
         ):
-            lake = LakeConsumer(store, failed.keep)
-            yield Consumers(reader, [lake, UserIndexer(path), *forwarding, entities])
+            lake = open_lake(settings, store, failed.keep)
+            used = UsageConsumer(usage, present_tier(settings))
+            with answering(settings, lake):
+                yield Consumers(reader, [lake, UserIndexer(path), *forwarding, entities, used])
     finally:
         store.close()
         failed.close()

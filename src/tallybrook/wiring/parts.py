@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tallybrook.ports.queue import Queue
     from tallybrook.ports.records import RecordShelf
     from tallybrook.ports.state import State
+    from tallybrook.ports.usage import UsageStore
+    from tallybrook.workflows.requesting import Desk as Runs
 
 EFFECTS: CommitEffects = delta
 
@@ -46,6 +48,7 @@ class Stores(Struct):
     entities: "Callable[[], Entities]"
     agreement: "Callable[[], Agreement]"
     assessments: "Callable[[], Desk]"
+    works: "Callable[[], Works]"
 
 
 class Entities(Struct):
@@ -55,6 +58,15 @@ class Entities(Struct):
     state: "State"
     catalog: "Catalog"
     rosters: "Rosters | None" = None
+
+
+class Works(Struct):
+    """Where runs are asked for, what was used, and the state that schedules and the budget lie
+    in."""
+
+    runs: "Runs"
+    usage: "UsageStore"
+    state: "State"
 
 
 class Agreement(Struct):

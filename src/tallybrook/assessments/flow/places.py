@@ -4,6 +4,7 @@ No name here holds anything of a person but pseudonyms. An account holds no ``#`
 """
 
 import hashlib
+import re
 
 from tallybrook.errors import InvalidError
 
@@ -11,6 +12,12 @@ SOURCE = "assessments"
 """Of failed records; also the name of the queue."""
 
 RAW_PREFIX = "raw/assessments/"
+"""Where people put assessments themselves."""
+
+RECEIVED_PREFIX = "received/assessments/"
+"""Where the door stores what it took in. Nobody watches it: who stores there queues a task."""
+
+IN_PREFIXES = (RECEIVED_PREFIX, RAW_PREFIX)
 OUT_PREFIX = "anonymised/assessments/"
 
 MAX_BODY_BYTES = 256 * 1024
@@ -19,22 +26,31 @@ MAX_BODY_BYTES = 256 * 1024
 EVENTS = "assessments.events"
 """Events that wait for the log, by event id."""
 
+_OUT_NAME = re.compile(r"(k[0-9a-f]{8}_[0-9a-f]{32})-[0-9a-f]{16}\.json")
+
 
 def raw_key(account_id: str, body: bytes) -> str:
-    """``raw/assessments/<account>/<two digits>/<SHA-256 of the content>.json``: the same content
-    of an account is one object."""
+    """``received/assessments/<account>/<two digits>/<SHA-256 of the content>.json``: the same
+    content of an account is one object."""
     digest = hashlib.sha256(body).hexdigest()
-    return f"{RAW_PREFIX}{account_id}/{digest[:2]}/{digest}.json"
+    return f"{RECEIVED_PREFIX}{account_id}/{digest[:2]}/{digest}.json"
 
 
 def account_of(key: str) -> str:
     """The account that an object is of, the segment after the prefix. Raises ``InvalidError`` for
     any other key."""
-    for prefix in (RAW_PREFIX, OUT_PREFIX):
+    for prefix in (*IN_PREFIXES, OUT_PREFIX):
         account_id, _, rest = key.removeprefix(prefix).partition("/")
         if key.startswith(prefix) and account_id and rest:
             return account_id
-    raise InvalidError.of("/object", f"is not under {RAW_PREFIX} or {OUT_PREFIX} of an account")
+    known = ", ".join((*IN_PREFIXES, OUT_PREFIX))
+    raise InvalidError.of("/object", f"is not under one of {known} of an account")
+
+
+def assessment_of(key: str) -> str | None:
+    """The pseudonym of the assessment that an output is of, None for any other key."""
+    named = _OUT_NAME.fullmatch(key.rpartition("/")[2]) if key.startswith(OUT_PREFIX) else None
+    return named[1] if named else None
 
 
 def scores_partition(account_id: str) -> str:

@@ -7,6 +7,7 @@ included. The calculator reads anonymised objects alone.
 
 import logging
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from msgspec import MsgspecError, Struct
 
@@ -15,7 +16,7 @@ from tallybrook.assessments.anonymised import Anonymizer, anonymise_object
 from tallybrook.assessments.anonymising import decode as decode_anonymised
 from tallybrook.assessments.flow import tasks
 from tallybrook.assessments.flow.keeping import keep, mark_failed
-from tallybrook.assessments.flow.places import EVENTS, OUT_PREFIX, RAW_PREFIX, SOURCE, account_of
+from tallybrook.assessments.flow.places import EVENTS, IN_PREFIXES, OUT_PREFIX, SOURCE, account_of
 from tallybrook.assessments.flow.scored import calculate, latest_of
 from tallybrook.assessments.flow.sending import Append, send_waiting
 from tallybrook.assessments.flow.tasks import Task
@@ -29,15 +30,22 @@ _log = logging.getLogger("tallybrook.worker")
 KeepFailed = Callable[[FailedRecord], None]
 
 
+Part = Literal["both", "anonymise", "score"]
+"""What a process does of it. Where the steps are two functions, the store of objects tells the
+second one of new outputs. The first sends it those that were there before, and tasks that are not
+its own."""
+
+
 class Ports(Struct):
     """What tasks are worked off with. ``anonymizer`` is asked once a batch: keys rotate. ``send``
-    queues the next tasks; where a notification of the new object does that, it does nothing."""
+    queues the next tasks."""
 
     anonymizer: Callable[[], Anonymizer]
     send: Callable[[Sequence[str]], object]
     append: Append
     keep_failed: KeepFailed
     with_indicators: bool = False
+    part: Part = "both"
 
 
 class Delivery(Struct, frozen=True):
@@ -50,10 +58,11 @@ class Delivery(Struct, frozen=True):
 
 
 class Processed(Struct):
-    """``anonymised + scored + duplicate + failed + len(again)`` is the number of deliveries. Those
-    in ``again`` have to be delivered again, the others are done."""
+    """``anonymised + passed_on + scored + duplicate + failed + len(again)`` is the number of
+    deliveries. Those in ``again`` have to be delivered again, the others are done."""
 
     anonymised: int = 0
+    passed_on: int = 0
     scored: int = 0
     duplicate: int = 0
     failed: int = 0
@@ -76,7 +85,8 @@ def process(deliveries: Sequence[Delivery], ports: Ports, now_us: int) -> Proces
             done.again.append(delivery.key)
     if following:
         ports.send(following)
-    send_waiting(using.state, EVENTS, ports.append)
+    if ports.part != "anonymise":
+        send_waiting(using.state, EVENTS, ports.append)
     return done
 
 
@@ -87,10 +97,14 @@ def _step(
     try:
         task = tasks.decode(delivery.body)
         account_id = account_of(task.object)
-        if task.object.startswith(RAW_PREFIX):
+        if ports.part != "score" and task.object.startswith(IN_PREFIXES):
             written = anonymise_object(task.object, account_id, using, task.assessment_id)
-            following.append(tasks.encode(Task(written.key, written.assessment.assessment_id)))
+            if ports.part == "both" or not written.created:
+                following.append(tasks.encode(Task(written.key, written.assessment.assessment_id)))
             done.anonymised += 1
+        elif ports.part == "anonymise":
+            following.append(tasks.encode(task))
+            done.passed_on += 1
         elif score_object(task.object, account_id, using, now_us, ports.with_indicators):
             done.scored += 1
         else:
@@ -145,19 +159,30 @@ def _known(delivery: Delivery) -> tuple[Task | None, str]:
         return None, DEFAULT_ACCOUNT
 
 
-def keep_dead_letters(queue: Queue, ports: Ports, now_us: int) -> int:
-    """Turn dead letters into failed records, how many. A crash in between keeps them once."""
+def delivery_of(message: Message) -> Delivery:
+    return Delivery(message.receipt, message.origin_id, message.body.encode())
+
+
+def _task_of(message: Message) -> Sequence[Delivery]:
+    return [delivery_of(message)]
+
+
+def keep_dead_letters(
+    queue: Queue,
+    ports: Ports,
+    now_us: int,
+    read: Callable[[Message], Sequence[Delivery]] = _task_of,
+) -> int:
+    """Turn dead letters into failed records, how many letters. A crash in between keeps them once.
+    ``read`` gives the tasks of a letter."""
     kept = 0
     while letters := queue.dead():
         using = ports.anonymizer()
         for letter in letters:
             why = TerminalError(f"was received {letter.receives} times and never finished")
             tries = max(1, letter.receives)
-            _fail(delivery_of(letter), why, ports.keep_failed, using, now_us, tries)
+            for delivery in read(letter):
+                _fail(delivery, why, ports.keep_failed, using, now_us, tries)
         queue.discard([letter.message_id for letter in letters])
         kept += len(letters)
     return kept
-
-
-def delivery_of(message: Message) -> Delivery:
-    return Delivery(message.receipt, message.origin_id, message.body.encode())

@@ -13,7 +13,13 @@ from tallybrook.assessments.anonymised import Anonymizer, Written, decoded, prep
 from tallybrook.assessments.anonymising import digest, encode
 from tallybrook.assessments.flow import tasks
 from tallybrook.assessments.flow.keeping import is_scored, mark_received
-from tallybrook.assessments.flow.places import MAX_BODY_BYTES, SOURCE, raw_key
+from tallybrook.assessments.flow.places import (
+    IN_PREFIXES,
+    MAX_BODY_BYTES,
+    SOURCE,
+    assessment_of,
+    raw_key,
+)
 from tallybrook.assessments.flow.tasks import Task
 from tallybrook.errors import ConflictError, InvalidError, TerminalError, TooLargeError
 from tallybrook.events.checks import require_json
@@ -93,7 +99,23 @@ def original(record: FailedRecord, objects: Objects) -> bytes | None:
         key = tasks.decode(record.body.encode()).object
     except InvalidError:
         return None
-    return objects.get(key) if key.startswith("raw/") else None
+    return objects.get(key) if key.startswith(IN_PREFIXES) else None
+
+
+def calculation(record: FailedRecord) -> str | None:
+    """The assessment whose anonymised object a failed record is about; None for any other."""
+    try:
+        return assessment_of(tasks.decode(record.body.encode()).object)
+    except InvalidError:
+        return None
+
+
+def calculate_again(record: FailedRecord, desk: Desk, now_us: int) -> None:
+    """Queue an anonymised object anew, as ``receive``."""
+    name = calculation(record)
+    assert name is not None
+    mark_received(desk.anonymizer().state, record.account_id, [name], now_us)
+    desk.queue.send([record.body])
 
 
 def _stored(objects: Objects, account_id: str, body: bytes) -> str:

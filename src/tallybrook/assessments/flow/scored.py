@@ -5,6 +5,7 @@ everywhere.
 """
 
 import msgspec
+from msgspec import UNSET
 
 from tallybrook.assessments import norms, scoring
 from tallybrook.assessments.anonymising import AnonymisedAssessment, digest, encode, to_score
@@ -12,6 +13,7 @@ from tallybrook.assessments.flow.shapes import Latest, Scored
 from tallybrook.assessments.inventories import Inventory
 
 NO_NORMS = "norms need the gender, which is dropped before scoring"
+NO_GROUP = "norms need the gender (female or male) and the age, and one of them was not given"
 
 
 def calculate(
@@ -22,11 +24,11 @@ def calculate(
     result = scoring.score(to_score(assessment), inventory, with_indicators=with_indicators)
     reasons = dict(result.reasons)
     if reasons.get("norms") == norms.NEEDED:
-        reasons["norms"] = NO_NORMS
+        reasons["norms"] = NO_NORMS if assessment.sex is UNSET else NO_GROUP
     columns = {
         name: value
         for name, value in msgspec.structs.asdict(assessment).items()
-        if name not in ("responses", "scale")
+        if name not in ("responses", "scale", "sex")
     }
     return Scored(
         **columns,

@@ -1,14 +1,16 @@
-"""What a score tells others: an event for the log. Pure."""
+"""What a score tells others: an event for the log, a notice for the bus. Pure."""
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from tallybrook.assessments.flow.shapes import Scored
 from tallybrook.events.ids import content_id
 from tallybrook.events.instants import parse_instant
 from tallybrook.events.model import Event
+from tallybrook.ports.bus import Notice
 
 EVENT_TYPE = "assessment_scored"
+SCORED_KIND = "AssessmentScored"
 
 
 def event_of(account_id: str, scored: Scored, now_us: int) -> Event:
@@ -21,6 +23,23 @@ def event_of(account_id: str, scored: Scored, now_us: int) -> Event:
         0, event_id(account_id, scored), EVENT_TYPE, parse_instant(scored.timestamp) or now_us,
         now_us, account_id, "event", user_id=scored.anonymous_user_id,
         session_id=scored.session_id, properties=Raw(msgspec.json.encode(properties)),
+    )  # fmt: skip
+
+
+class _Named(Struct):
+    assessment_id: str
+    content: str
+
+
+def notice_of(event: Event) -> Notice:
+    """The notice of a score, known by the event's id. It says that there is one and names it by
+    pseudonym; what the scores are is asked for with a key."""
+    assert isinstance(event.properties, Raw)
+    named = msgspec.json.decode(event.properties, type=_Named)
+    data = {"assessment_id": named.assessment_id, "content": named.content}
+    return Notice(
+        notice_id=event.event_id, kind=SCORED_KIND, account_id=event.account_id,
+        at=event.timestamp, data=data,
     )  # fmt: skip
 
 

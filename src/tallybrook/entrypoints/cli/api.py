@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import httpx
@@ -77,6 +78,10 @@ class Api:
             if time.monotonic() + wait_s > deadline:
                 raise problem
             self._wait(wait_s)
+
+    def stream(self, method: str, path: str, body: bytes) -> AbstractContextManager[httpx.Response]:
+        """A response whose body is read piece by piece, whatever its status."""
+        return self._client.stream(method, path, content=body, headers={"Content-Type": JSON})
 
     def _unreachable(self, error: httpx.HTTPError) -> str:
         if isinstance(error, httpx.ConnectError):

@@ -11,12 +11,17 @@ from tallybrook.entrypoints.cli import (
     doctor,
     entities,
     failed,
+    files,
     forward,
     ingest,
     keys,
+    lake,
     privacy,
+    queries,
     query,
     recount,
+    runs,
+    schedules,
     score,
     serve,
     simulate,
@@ -55,7 +60,12 @@ app.command(entities.app)
 app.command(doctor.doctor, help_epilogue=doctor.EXAMPLES)
 app.command(costs.app)
 app.command(tiers.app)
+app.command(queries.app)
+app.command(runs.app)
+app.command(schedules.schedules, help_epilogue=schedules.EXAMPLES)
 app.command(failed.app)
+app.command(files.app)
 app.command(forward.app)
 app.command(keys.app)
+app.command(lake.app)
 app.command(privacy.app)

@@ -1,18 +1,76 @@
-"""``tallybrook costs``: what it costs, or would, on AWS. Works from the price table alone."""
+"""``tallybrook costs``: what it costs, or would, on AWS."""
 
-from cyclopts import App
+from typing import Annotated
 
-from tallybrook.entrypoints.cli.options import Amount, Arch, AsJson, Count
+from cyclopts import App, Parameter
+
+from tallybrook.entrypoints.cli.options import DEFAULT_URL, Amount, Arch, AsJson, Count, Key, Url
 from tallybrook.entrypoints.cli.output import OutputFormat
 
 EXAMPLES = """Examples:
   tallybrook costs estimate --invocations 1000 --duration-ms 450 --memory-mb 128 --arch x86_64
   tallybrook costs whatif --events-per-day 20000 --batch 100
   tallybrook costs per-million --format csv
+  tallybrook costs report --start 2026-03-01 --end 2026-03-31
+  tallybrook costs budget --override 24 --reason "end of month"
 
-List prices of one region and month, which the output names. Nothing is sent anywhere."""
+List prices of one region and month, which the output names. report and budget ask a running
+product; the others send nothing anywhere."""
 
-app = App(name="costs", help="Costs on AWS: estimate, whatif, per-million.", help_epilogue=EXAMPLES)
+app = App(
+    name="costs",
+    help="Costs on AWS: report, budget, estimate, whatif, per-million.",
+    help_epilogue=EXAMPLES,
+)
+
+
+@app.command
+def report(
+    *,
+    start: str | None = None,
+    end: str | None = None,
+    json: AsJson = False,
+    csv: Annotated[bool, Parameter(name="--csv")] = False,
+    url: Url = DEFAULT_URL,
+    key: Key = None,
+) -> None:
+    """What was used, in dollars: by function, service, account and day, with a projection.
+
+    Parameters
+    ----------
+    start
+        First day (UTC). Default: the first of this month.
+    end
+        Last day. Default: today.
+    csv
+        A line for each day, account, function and meter; their sum is the report's.
+    """
+    from tallybrook.entrypoints.cli.reporting import show_report
+
+    show_report(url, key, start, end, as_json=json, as_csv=csv)
+
+
+@app.command
+def budget(
+    *,
+    override: Amount | None = None,
+    reason: str = "",
+    json: AsJson = False,
+    url: Url = DEFAULT_URL,
+    key: Key = None,
+) -> None:
+    """How the month's budget stands, and what it has stopped.
+
+    Parameters
+    ----------
+    override
+        Let nothing stop for so many hours; 0 ends that.
+    reason
+        Why, for those who read it later.
+    """
+    from tallybrook.entrypoints.cli.reporting import show_budget
+
+    show_budget(url, key, override, reason, as_json=json)
 
 
 @app.command

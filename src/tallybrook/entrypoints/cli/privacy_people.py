@@ -21,6 +21,14 @@ def names_of(data: Path, account: str, user: str) -> list[str]:
     return [who.anonymous_user_id for who in found]
 
 
+def names_and_id(data: Path, account: str, user: str) -> list[str]:
+    """What a user's rows may be stored under: the id as it is given, and the pseudonyms."""
+    state, keys = _opened(data)
+    given = sys.stdin.readline().rstrip("\r\n") if user == "-" else user
+    found = find_people(state, keys, require_account(account), _user(given))
+    return list(dict.fromkeys([given, canonical(given), *(one.anonymous_user_id for one in found)]))
+
+
 def forget_user(data: Path, account: str, user: str) -> int:
     """Forget a user; how many pseudonyms they had."""
     state, keys = _opened(data)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
@@ -22,16 +23,19 @@ _PORTS_TRIED = 100
 class Product:
     """Runs the product on loopback; leaving the block drains and stops it.
 
-    The product ends with this process, however this process ends.
+    The product ends with this process, however this process ends. ``settings`` are variables of
+    its environment, for what is not set there already.
     """
 
-    def __init__(self, data: Path, port: int, admin_key: str) -> None:
+    def __init__(
+        self, data: Path, port: int, admin_key: str, settings: Mapping[str, str] | None = None
+    ) -> None:
         self.url = f"http://{HOST}:{port}"
         self._argv = [
             *(sys.executable, "-m", "tallybrook.entrypoints.cli", "serve"),
             *("--host", HOST, "--port", str(port), "--data", str(data)),
         ]
-        quiet = {"TALLYBROOK_LOG_LEVEL": "warning"}
+        quiet = {"TALLYBROOK_LOG_LEVEL": "warning", **(settings or {})}
         self._env = quiet | os.environ | {"TALLYBROOK_ADMIN_KEY": admin_key}
 
     def __enter__(self) -> "Product":

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from tallybrook.demo import tutoring
+from tallybrook.assessments.library import inventory
+from tallybrook.demo import respondents, tutoring, two_ais
 from tallybrook.demo.history import Request, history_batches, history_records
 from tallybrook.demo.live import step
 from tallybrook.demo.rows import DemoData, flights, shop
@@ -22,8 +23,13 @@ from tallybrook.ports.clock import system_clock
 STEPS_PER_S = 7.0
 _SAVE_EVERY_S = 2.0
 _READY_WITHIN_S = 60.0
+_INVENTORY = "ocean-120"
 _PATIENCE_S = 30.0
 _DONE = object()
+_SETTINGS = {
+    "TALLYBROOK_SIMULATED": "entities,assessments,agreement",
+    "TALLYBROOK_NORMS": "true",  # nobody real is behind the assessments
+}
 
 
 def run(data: Path, port: int, *, speed: float, exit_after_s: float | None) -> int:
@@ -35,7 +41,7 @@ def run(data: Path, port: int, *, speed: float, exit_after_s: float | None) -> i
     state = open_state(data, system_clock(), os.environ.get("TALLYBROOK_ADMIN_KEY"))
     state.runs += 1
     save_state(data, state)
-    with Product(data, _port(port), state.key) as product:
+    with Product(data, _port(port), state.key, _SETTINGS) as product:
         sets = shop(), flights()  # read while the product starts
         product.wait_until_ready(_READY_WITHIN_S, stop)
         _welcome(product.url, state.key)
@@ -57,17 +63,27 @@ def _history(
             f" {state.steps:,} live events were sent before."
         )
         return
-    simulated = tutoring.history(state.anchor_us)
-    total = sum(len(part.history) for part in sets) + sum(count for count, _ in simulated)
-    _say(f"Loading {total:,} events of history, their times moved so that the data ends now ...")
+    lessons = tutoring.history(state.anchor_us)
+    people = respondents.history(inventory(_INVENTORY), state.anchor_us)
+    pairs = two_ais.history(state.anchor_us)
+    total = sum(len(part.history) for part in sets) + _count(lessons)
+    _say(
+        f"Loading {total:,} events of history, {_count(people)} assessments and {_count(pairs)}"
+        " messages of two AIs,\ntheir times moved so that the data ends now ..."
+    )
     begun = time.monotonic()
-    for _, request in chain(simulated, history_batches(list(sets), state.anchor_us)):
+    events = history_batches(list(sets), state.anchor_us)
+    for _, request in chain(lessons, events, people, pairs):
         _send(api, request)
         yield
     _send(api, history_records(sets[0], state.anchor_us))
     state.history_loaded = True
     save_state(data, state)
     _say(f"Loaded in {time.monotonic() - begun:.1f} s.")
+
+
+def _count(requests: list[tuple[int, Request]]) -> int:
+    return sum(count for count, _ in requests)
 
 
 def _stream(
@@ -79,6 +95,7 @@ def _stream(
     A step that comes late is not made up for with a burst.
     """
     pace_s, lessons = 1 / (STEPS_PER_S * speed), tutoring.live(state.anchor_us)
+    items = inventory(_INVENTORY)
     due_s = saved_s = time.monotonic()
     loading = True
     while not stop.is_set():
@@ -88,9 +105,12 @@ def _stream(
             stop.wait(0.0 if loading else due_s - now_s)
             continue
         now_us = system_clock()
-        for request in step(state.steps, *sets, now_us):
-            _send(api, request)
-        for request in tutoring.live_step(state.steps, lessons, now_us):
+        for request in chain(
+            step(state.steps, *sets, now_us),
+            tutoring.live_step(state.steps, lessons, now_us),
+            respondents.live_step(state.steps, items, now_us),
+            two_ais.live_step(state.steps, now_us),
+        ):
             _send(api, request)
         state.steps += 1
         due_s = max(due_s + pace_s, now_s)
@@ -125,7 +145,8 @@ def _welcome(url: str, key: str) -> None:
         f"\n  Live numbers   {url}/#key={key}\n  Key            {key}\n\n"
         "Real shop visits and New York flights (sources and licences in the package, NOTICE.md),\n"
         "sent now with the time of now; some on purpose twice, some on purpose wrong.\n"
-        "Students, tutors and their alerts are simulated.\n\n"
+        "Students, tutors and their alerts are simulated, and so are the people who answered a\n"
+        "questionnaire (from its published norms) and the two AIs that scored texts.\n\n"
         "To try:\n\n"
         f"  curl '{url}/realtime/metrics' {auth}\n\n"
         f"  curl '{url}/events' {auth} {json} \\\n"

@@ -1,16 +1,21 @@
 """The work of ``tallybrook tiers``."""
 
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from tallybrook.costs.checking import require_amount
+from tallybrook.costs.chosen import mrr_usd as mrr_of
+from tallybrook.costs.chosen import set_mrr_usd
 from tallybrook.costs.load import Load
-from tallybrook.costs.planning import Plan, flat, plan
+from tallybrook.costs.planning import Plan, changes, flat, plan
 from tallybrook.costs.prices import Arch, prices
 from tallybrook.costs.tiers import current_tier, tier_of, tiers
 from tallybrook.entrypoints.cli.output import note, print_rows
+from tallybrook.errors import UsageError
 
 
 def show_tiers(*, as_json: bool) -> None:
@@ -48,6 +53,23 @@ def show_plan(mrr_usd: float, events_per_day: float | None, arch: Arch, *, as_js
     print_rows(("USD a month", *heads, "more"), shown, "table")
     known = prices()
     note(f"list prices of {known.as_of}, {known.region}")
+
+
+def set_tier(data: Path, mrr_usd: float) -> None:
+    """Keep the revenue; what it chooses is told."""
+    if os.environ.get("TALLYBROOK_BACKEND") == "aws":
+        raise UsageError(
+            f"the tier of a stack is a setting of its deployment: CURRENT_MRR={mrr_usd:g}, then"
+            " deploy (docs/guides/deploying-to-aws.md)"
+        )
+    before, tier = tier_of(mrr_of(data)), set_mrr_usd(data, mrr_usd)
+    rows = [(c.setting, _shown(c.now), _shown(c.then)) for c in changes(before, tier)]
+    if rows:
+        heads = (f"${before.from_mrr_usd:,}", f"${tier.from_mrr_usd:,}")
+        print_rows(("setting", *heads), rows, "table")
+    note(f"the tier from ${tier.from_mrr_usd:,}, for processes that start from now on")
+    if os.environ.get("CURRENT_MRR"):
+        note("CURRENT_MRR is set in this environment and goes before it")
 
 
 def _said(found: Plan) -> dict[str, Any]:

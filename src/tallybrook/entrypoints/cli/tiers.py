@@ -2,16 +2,17 @@
 
 from cyclopts import App
 
-from tallybrook.entrypoints.cli.options import Amount, Arch, AsJson
+from tallybrook.entrypoints.cli.options import DEFAULT_DATA, Amount, Arch, AsJson, Data
 
 EXAMPLES = """Examples:
   tallybrook tiers show
   tallybrook tiers plan --mrr 5000
+  tallybrook tiers set --mrr 1200
   CURRENT_MRR=1200 tallybrook tiers plan --mrr 10000 --events-per-day 20000
 
 The present tier is that of CURRENT_MRR, which the stack and its functions read too."""
 
-app = App(name="tiers", help="Tiers by monthly revenue: show, plan.", help_epilogue=EXAMPLES)
+app = App(name="tiers", help="Tiers by monthly revenue: show, plan, set.", help_epilogue=EXAMPLES)
 
 
 @app.command
@@ -44,3 +45,19 @@ def plan(
     from tallybrook.entrypoints.cli.tiering import show_plan
 
     show_plan(mrr, events_per_day, arch, as_json=json)
+
+
+@app.command(name="set")
+def set_(*, mrr: Amount, data: Data = DEFAULT_DATA) -> None:
+    """Set the monthly revenue that a data directory goes by, and so its tier.
+
+    CURRENT_MRR goes before it. A stack has it in its deployment: CURRENT_MRR and `infra deploy`.
+
+    Parameters
+    ----------
+    mrr
+        Monthly revenue in dollars. A tier begins with its lower bound.
+    """
+    from tallybrook.entrypoints.cli.tiering import set_tier
+
+    set_tier(data, mrr)

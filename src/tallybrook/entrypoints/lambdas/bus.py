@@ -34,6 +34,7 @@ class _BusEvent(Struct):
     time: str = ""
 
 
+@runtime.metered
 def handler(event: Mapping[str, Any], context: object) -> None:
     """Store what the bus delivered; raises ``StorageError`` to have it delivered again."""
     opened = runtime.opened()

@@ -39,6 +39,7 @@ class Invocation(Protocol):
     def get_remaining_time_in_millis(self) -> int: ...
 
 
+@runtime.metered
 def handler(event: Mapping[str, Any], context: Invocation) -> dict[str, Any]:
     """Take in a batch, or what the clock is for. Raises ``StorageError`` to be called again."""
     records, entities = event.get("Records"), runtime.entities()

@@ -39,6 +39,7 @@ MARGIN_MS = 30_000
 _CLOCKS = frozenset({"aws.events", "aws.scheduler"})
 
 
+@runtime.metered
 def handler(event: Any, context: Invocation) -> dict[str, Any]:
     """``{received, sent, kept, failed, unknown, …}``, or what has to be delivered again. Raises
     ``RetryableError`` where all of it has."""

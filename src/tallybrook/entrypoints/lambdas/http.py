@@ -7,6 +7,7 @@ from typing import Any
 from tallybrook.entrypoints.lambdas import runtime, web
 
 
+@runtime.metered
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Answer one request."""
     return web.answer(event, context, sql=False)

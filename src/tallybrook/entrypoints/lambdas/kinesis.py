@@ -35,6 +35,7 @@ class _Record(Struct):
     event_id: str = msgspec.field(name="eventID")
 
 
+@runtime.metered
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Store a batch. The answer names the lowest sequence number that was not stored, if any:
     the stream delivers again from there. In a tumbling window the state is handed on as it is."""

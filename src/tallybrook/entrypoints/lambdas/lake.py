@@ -22,6 +22,7 @@ class Invocation(Protocol):
     def get_remaining_time_in_millis(self) -> int: ...
 
 
+@runtime.metered
 def handler(event: Mapping[str, Any], context: Invocation) -> dict[str, Any]:
     """Write what is new in the log. ``{"entries": n}``, or why nothing was done."""
     left_s = context.get_remaining_time_in_millis() / 1000

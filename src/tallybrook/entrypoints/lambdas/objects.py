@@ -1,10 +1,11 @@
-"""Objects of S3 as items: files of events, streamed row by row."""
+"""Objects that S3 tells of: files in the stack's own bucket are worked off, and those of events in
+other buckets are read as they lie there, streamed row by row."""
 
-import gzip
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from io import BufferedReader
-from typing import Any, cast
+from math import inf
+from typing import Any
 
 import msgspec
 from msgspec import Raw
@@ -13,18 +14,46 @@ from tallybrook.entrypoints.lambdas.identity import Origin
 from tallybrook.entrypoints.lambdas.messages import Item, Reading, read_item, rejected
 from tallybrook.entrypoints.lambdas.notifications import SOURCE, ObjectRef
 from tallybrook.entrypoints.lambdas.runtime import Opened, log
-from tallybrook.errors import InvalidError, MalformedError, NotFoundError, TerminalError
+from tallybrook.errors import (
+    InvalidError,
+    NotFoundError,
+    RetryableError,
+    StorageError,
+    TerminalError,
+)
 from tallybrook.events.ids import content_id
 from tallybrook.events.instants import to_us
 from tallybrook.files.mapping import Plan, plan, to_event
 from tallybrook.files.reader import read_rows
 from tallybrook.files.rows import Fields, Row, row_id
-from tallybrook.files.source import Source, detect, peek
+from tallybrook.files.source import Source, peek, sniff, unpacked
 from tallybrook.ports.aws.clients import client, error_code, translated
+from tallybrook.wiring import open_state
+from tallybrook.wiring.files import aws_file_ports
 
 EVENTS_PREFIX = "raw/events/"
 _BLOCK_BYTES = 256 * 1024
 _ABSENT = frozenset({"NoSuchKey", "NoSuchVersion", "NoSuchBucket", "404"})
+
+
+def work_off(
+    refs: Sequence[ObjectRef], opened: Opened, remaining_s: Callable[[], float] = lambda: inf
+) -> None:
+    """Work off files in the stack's own bucket. Each gets its turn; raises ``StorageError`` where
+    one of them has to be told of again."""
+    from tallybrook.files.processing import Put, process
+
+    again = 0
+    state = open_state(opened.settings, opened.clock)
+    ports = aws_file_ports(opened.settings, opened.log, opened.stores, state, remaining_s)
+    for ref in refs:
+        try:
+            process(Put(ref.key, ref.etag, ref.at_us), ports, opened.clock)
+        except RetryableError as error:
+            log.warning("a file is not done: %s", error.detail)
+            again += 1
+    if again:
+        raise StorageError(f"{again} of {len(refs)} files are not done")
 
 
 def object_items(ref: ObjectRef, opened: Opened) -> Iterator[Item]:
@@ -36,20 +65,21 @@ def object_items(ref: ObjectRef, opened: Opened) -> Iterator[Item]:
     Objects elsewhere are none of ours: a line in the log.
     """
     if not ref.key.startswith(EVENTS_PREFIX):
-        log.info("ignored: s3://%s/%s is not under %s", ref.bucket, ref.key, EVENTS_PREFIX)
+        log.info("ignored: an object of %s that is not under %s", ref.bucket, EVENTS_PREFIX)
         return
     reading = Reading(opened.now_us(), opened.settings.keep_ip)
-    place = f"s3://{ref.bucket}/{ref.key}"
     origin = Origin(SOURCE, (ref.bucket, ref.key, ref.version or ref.etag), ref.at_us)
+    # By a name of ours: the object's may be somebody's address.
+    place = f"object {content_id(*origin.identity)} of {ref.bucket}"
     try:
         with translated(f"reading {place}"):
             answer = _get(ref)
             found = ref.version or str(answer["ETag"]).strip('"')
             origin = Origin(SOURCE, (ref.bucket, ref.key, found), to_us(answer["LastModified"]))
             with closing(answer["Body"]) as body:
-                yield from _rows(_source(ref.key, body), origin, place, reading)
+                yield from _rows(_source(body), origin, place, reading)
     except TerminalError as error:
-        told = msgspec.json.encode({"bucket": ref.bucket, "key": ref.key, "version": ref.version})
+        told = msgspec.json.encode({"bucket": ref.bucket, "object": content_id(*origin.identity)})
         yield rejected(error, told, origin, reading, part_name="file", place=f"{place}: ")
 
 
@@ -65,22 +95,12 @@ def _get(ref: ObjectRef) -> Any:
         raise
 
 
-def _source(key: str, body: Any) -> Source:
-    outer = BufferedReader(body, _BLOCK_BYTES)
-    zipped = outer.peek(2)[:2] == b"\x1f\x8b"
-    stream = outer
-    if zipped:
-        stream = BufferedReader(cast("Any", gzip.GzipFile(fileobj=outer)), _BLOCK_BYTES)
-    head = peek(stream)
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise MalformedError("the file is UTF-16; convert it to UTF-8 first")
-    if head.startswith(b"\xef\xbb\xbf"):
-        stream.read(3)
-    return Source(key, stream, outer, None)
+def _source(body: Any) -> Source:
+    return unpacked("the file", BufferedReader(body, _BLOCK_BYTES))
 
 
 def _rows(source: Source, origin: Origin, place: str, reading: Reading) -> Iterator[Item]:
-    fmt = detect(source)
+    fmt = sniff(peek(source.stream))
     wanted = plan((), (), table=fmt == "csv")
     name = content_id(*origin.identity)
     for row in read_rows(source, fmt):

@@ -29,6 +29,7 @@ SOURCE = "recount"
 Backends = tuple[RecordSource, MetricSink]
 
 
+@runtime.metered
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Recount what a batch touched. What is no change of a record is kept as a failed record."""
     opened = runtime.opened()

@@ -18,6 +18,7 @@ from tallybrook.graphql.resolvers import Fields, resolvers
 from tallybrook.wiring import open_recounting
 
 
+@runtime.metered
 def handler(event: Mapping[str, Any], context: object) -> Any:
     """The value of a field. Raises ``TallybrookError``, which AppSync tells as a field's error."""
     info = event["info"]

@@ -2,9 +2,11 @@
 
 import logging
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from functools import cache
+from functools import cache, wraps
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct
 
@@ -27,6 +29,9 @@ from tallybrook.wiring import (
     open_sockets,
     open_telemetry,
 )
+
+if TYPE_CHECKING:
+    from tallybrook.entrypoints.lambdas.metering import Meter
 
 log = logging.getLogger("tallybrook.lambda")
 
@@ -98,8 +103,52 @@ def lake_writer(lease_s: float) -> AbstractContextManager[Consumer]:
     return open_lake_writer(settings(), opened().stores.failed.keep, lease_s)
 
 
+_begun_s = time.perf_counter()
+_cold: list[float] = []
+"""What initialising took in this environment, until an invocation has told of it."""
+
+_calls: list[Callable[[], Mapping[str, int]]] = []
+
+E = TypeVar("E")
+C = TypeVar("C")
+R = TypeVar("R")
+
+
+@cache
+def meter() -> "Meter":
+    """What adds up what this environment takes."""
+    from tallybrook.entrypoints.lambdas.metering import Meter
+
+    return Meter()
+
+
+def metered(handler: Callable[[E, C], R]) -> Callable[[E, C], R]:
+    """Have every invocation of a handler measured, however it ends."""
+    name = handler.__module__.rpartition(".")[2]
+
+    @wraps(handler)
+    def invoked(event: E, context: C) -> R:
+        begun_s = time.perf_counter()
+        try:
+            found = meter()
+        except TallybrookError:
+            return handler(event, context)  # which says what is wrong with the settings
+        try:
+            return handler(event, context)
+        finally:
+            calls = _calls[0]() if _calls else {}
+            found.invoked(name, begun_s, _cold.pop() if _cold else 0.0, calls)
+
+    return invoked
+
+
+def serves(calls: Callable[[], Mapping[str, int]]) -> None:
+    """Who is asked, after each invocation, how many calls of which account it served."""
+    _calls[:] = [calls]
+
+
 _opened = opened
-_KEPT = (opened, sequencer, entities, alert_bus, sockets, telemetry, settings)
+_KEPT = (opened, sequencer, entities, alert_bus, sockets, telemetry, settings, meter)
 
 
 def prepare(*openers: Callable[[], object]) -> None:
@@ -112,6 +161,7 @@ def prepare(*openers: Callable[[], object]) -> None:
             opener()
         except TallybrookError as error:
             log.warning("not opened while initialising: %s", error)
+    _cold[:] = [(time.perf_counter() - _begun_s) * 1000]
 
 
 def forget() -> None:
@@ -119,5 +169,6 @@ def forget() -> None:
     if _opened.cache_info().currsize:
         _opened().log.close()
         _opened().stores.close()
+    _calls.clear()
     for kept in _KEPT:
         kept.cache_clear()

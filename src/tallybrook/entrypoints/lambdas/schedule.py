@@ -10,15 +10,29 @@ from typing import Any
 from tallybrook.entrypoints.lambdas import runtime
 from tallybrook.entrypoints.lambdas.runtime import Opened
 
+METRICS = frozenset({"LogHead", "FailedOpen", "ConsumerLag"})
 
+
+@runtime.metered
 def handler(event: Mapping[str, Any], context: object) -> dict[str, float]:
     """Measure and tell. The numbers are in the answer too, for whoever invokes it by hand."""
     found = measured(runtime.opened())
+    if runtime.settings().workflow:
+        found["RunsStarted"] = float(started(runtime.opened()))
     telemetry = runtime.telemetry()
-    for name, value in found.items():
-        telemetry.gauge(name, value, "Count")
+    for name in METRICS & found.keys():
+        telemetry.gauge(name, found[name], "Count")
     telemetry.flush()
     return found
+
+
+def started(opened: Opened) -> int:
+    """Start what is due by the clock, and what was asked for and never begun."""
+    from tallybrook.workflows.schedules import ACCOUNT, due
+
+    works = opened.stores.works()
+    works.runs.pick_up(ACCOUNT)
+    return len(due(works.state, works.runs, opened.now_us()))
 
 
 def measured(opened: Opened) -> dict[str, float]:

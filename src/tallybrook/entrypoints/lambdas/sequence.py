@@ -18,6 +18,7 @@ SOURCE = "sequence"
 _PARTS = {"eventID", "eventName", "dynamodb"}
 
 
+@runtime.metered
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Commit a batch. Raises ``StorageError`` to have the whole of it delivered again."""
     opened = runtime.opened()

@@ -37,6 +37,7 @@ class _Request(Struct):
     body: str | None = None
 
 
+@runtime.metered
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """One event of the WebSocket API. A refusal is the status of the error that it is."""
     try:

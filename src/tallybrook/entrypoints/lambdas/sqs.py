@@ -45,6 +45,7 @@ class _Notification(Struct, tag_field="Type", tag="Notification"):
     message: str = msgspec.field(name="Message")
 
 
+@runtime.metered
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Store a batch; the answer names the messages that have to come again."""
     opened = runtime.opened()

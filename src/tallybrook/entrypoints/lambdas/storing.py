@@ -90,8 +90,11 @@ def _store_group(group: Sequence[Delivery], opened: Opened) -> None:
     write_items([item for delivery in group for item in delivery.items], opened.log)
     for ref in (ref for delivery in group for ref in delivery.objects):
         # Here and not above: most triggers never point to an object.
-        from tallybrook.entrypoints.lambdas.objects import object_items
+        from tallybrook.entrypoints.lambdas.objects import object_items, work_off
 
+        if ref.bucket == opened.settings.bucket:
+            work_off([ref], opened)
+            continue
         waiting: list[Item] = []
         for item in object_items(ref, opened):
             waiting.append(item)

@@ -42,6 +42,8 @@ class Web:
         except BaseException:
             self._loop.close()
             raise
+        if server.running is not None:
+            runtime.serves(server.running.gate.taken_calls)
         self._adapter = Mangum(server.app, lifespan="off", text_mime_types=_TEXT_TYPES)
 
     def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:

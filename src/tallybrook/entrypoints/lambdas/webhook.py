@@ -40,6 +40,7 @@ class _BusEvent(Struct):
     detail: msgspec.Raw
 
 
+@runtime.metered
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Post a batch; the answer names the messages that have to come again. Raises
     ``StorageError`` where none can be sent."""

@@ -150,7 +150,11 @@ class Server:
             product.shelves,
         )
         try:
-            async with self._publishing(product, readers), self._relaying(product):
+            async with (
+                self._publishing(product, readers),
+                self._relaying(product),
+                self._metering(product, context),
+            ):
                 if engine is not None:
                     await engine.start()
                 if self._on_start is not None:
@@ -197,11 +201,38 @@ class Server:
         if product.outside is None:
             yield
             return
+        from tallybrook.wiring.files import taking_over
+
         relay = Relay(product.outside, product.log)
+        files = taking_over(self.settings, product.log, product.stores, self.clock)
+        files.__enter__()
         try:
             yield
         finally:
+            await asyncio.to_thread(files.__exit__, None, None, None)
             await asyncio.to_thread(relay.stop)
+
+    @asynccontextmanager
+    async def _metering(self, product: Product, context: Context) -> AsyncIterator[None]:
+        """Usage by account, where this is one process for all."""
+        if not product.commits_here:
+            yield
+            return
+        from tallybrook.entrypoints.server.metering import Metering
+        from tallybrook.wiring.workflows import present_tier
+
+        metering = context.metering = Metering(
+            product.stores.works().usage, present_tier(self.settings), context.gate.taken_calls,
+            self.clock,
+        )  # fmt: skip
+        task = asyncio.create_task(metering.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+            await asyncio.to_thread(metering.close)
 
 
 _PLAIN_NAME = re.compile(r"\{(id|series)\}")

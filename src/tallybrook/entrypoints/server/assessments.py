@@ -13,6 +13,8 @@ from tallybrook.assessments.flow.reading import Found
 from tallybrook.assessments.flow.receiving import (
     Refused,
     Taken,
+    calculate_again,
+    calculation,
     original,
     receive,
     take,
@@ -60,15 +62,16 @@ async def post_assessments(call: Call) -> Response:
 
 
 async def replay(call: Call, record: FailedRecord, edited: bytes | None) -> AssessmentReply:
-    """Take a failed assessment in again, edited or as it came, then settle its record. A crash in
-    between leaves it open; replayed once more it is scored once all the same. Raises
-    ``ConflictError`` unless it is open, ``NotFoundError`` where what failed is no longer there, and
-    as ``take`` while it is still wrong."""
+    """Take a failed assessment in again, edited or as it came, then settle its record; what failed
+    when it was anonymised already is calculated again. A crash in between leaves it open; replayed
+    once more it is scored once all the same. Raises ``ConflictError`` unless it is open,
+    ``NotFoundError`` where what failed is no longer there, and as ``take`` while it is still
+    wrong."""
     if record.status != "open":
         raise ConflictError(f"the failed record was {record.status} already")
-    taken = await call.context.read(_take_in_again, call, record, edited)
+    reply = await call.context.read(_again, call, record, edited)
     await call.context.handoff.write(Write(settle={record.failed_id: "replayed"}))
-    return _reply(taken)
+    return reply
 
 
 async def original_text(call: Call, record: FailedRecord) -> str | None:
@@ -144,6 +147,14 @@ def _take_in_all(call: Call, bodies: Sequence[bytes]) -> list[Taken | Refused]:
     items = [take_or_refuse(body, call.account_id, using, now) for body in bodies]
     receive([one for one in items if isinstance(one, Taken)], call.account_id, desk, now)
     return items
+
+
+def _again(call: Call, record: FailedRecord, edited: bytes | None) -> AssessmentReply:
+    name = None if edited is not None else calculation(record)
+    if name is None:
+        return _reply(_take_in_again(call, record, edited))
+    calculate_again(record, call.context.stores.assessments(), call.context.clock())
+    return AssessmentReply("accepted", name, f"/assessments/{name}")
 
 
 def _take_in_again(call: Call, record: FailedRecord, edited: bytes | None) -> Taken:

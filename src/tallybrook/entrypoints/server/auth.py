@@ -17,15 +17,23 @@ _MAX_CACHED = 10_000
 OPEN = Key("none", DEFAULT_ACCOUNT, "", ALL_SCOPES, "authentication is off")
 
 
+class Calls(Struct):
+    """How many calls an account made since they were last taken away."""
+
+    count: int = 0
+
+
 class Principal(Struct):
     """A checked key; its buckets are shared by all requests that use it."""
 
     key: Key
     items: TokenBucket | None
     queries: TokenBucket | None
+    calls: "Calls"
 
     def require(self, scope: Scope) -> None:
-        """Raise ``ForbiddenError`` unless the key has the scope."""
+        """Raise ``ForbiddenError`` unless the key has the scope. Each call asks this once."""
+        self.calls.count += 1
         require_scope(self.key, scope)
 
     def take(self, items: int) -> None:
@@ -55,13 +63,23 @@ class Gate:
         self._known: dict[str, Principal] = {}
         self._by_header: dict[bytes, Principal] = {}
         self._buckets: dict[str, tuple[TokenBucket | None, TokenBucket | None]] = {}
+        self._calls: dict[str, Calls] = {}
         self._version = ring.version()
         self._checked_s = time.monotonic()
+
+    def taken_calls(self) -> dict[str, int]:
+        """Calls by account since this was last asked."""
+        found = {}
+        for account_id, calls in list(self._calls.items()):
+            if count := calls.count:
+                calls.count -= count
+                found[account_id] = count
+        return found
 
     @property
     def open(self) -> Principal:
         """The principal of calls that need no key."""
-        return Principal(OPEN, None, None)
+        return Principal(OPEN, None, None, Calls())
 
     def identify(self, presented: str | None) -> Principal:
         """The principal of a presented key. Raises ``UnauthorizedError``."""
@@ -107,7 +125,7 @@ class Gate:
             queries = TokenBucket(self._per_minute / 60, self._per_minute)
             buckets = (items, queries if self._per_minute else None)
             self._buckets[key.key_id] = buckets
-        return Principal(key, *buckets)
+        return Principal(key, *buckets, self._calls.setdefault(key.account_id, Calls()))
 
 
 def presented_key(headers: Mapping[str, str]) -> str | None:

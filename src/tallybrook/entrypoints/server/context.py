@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from msgspec import Struct
 from starlette.requests import Request
@@ -20,12 +20,17 @@ from tallybrook.ports.sql import SqlEngine
 from tallybrook.settings import Settings
 from tallybrook.wiring import Positions, Shelves, Stores
 
+if TYPE_CHECKING:
+    from tallybrook.costs.budget import Budget
+    from tallybrook.entrypoints.server.metering import Metering
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class Context(Struct):
-    """The running server."""
+    """The running server. ``metering`` is None where functions meter themselves; ``budget`` is the
+    one that was last added up, and when."""
 
     settings: Settings
     clock: Clock
@@ -40,6 +45,8 @@ class Context(Struct):
     positions: Positions | None = None
     shelves: Shelves | None = None
     graphql: Callable[[Request], Awaitable[Response]] | None = None
+    metering: "Metering | None" = None
+    budget: "tuple[int, Budget] | None" = None
 
     @property
     def sql(self) -> SqlEngine:

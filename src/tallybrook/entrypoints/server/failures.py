@@ -11,7 +11,7 @@ from tallybrook.assessments.agreement.message import MAX_MESSAGE_BYTES
 from tallybrook.assessments.dual_ai.envelope import SOURCE as AGREEMENT
 from tallybrook.assessments.flow.places import SOURCE as ASSESSMENTS
 from tallybrook.entities.again import SOURCE as ALERTS
-from tallybrook.entrypoints.server import agreement, assessing, params
+from tallybrook.entrypoints.server import agreement, assessing, params, running
 from tallybrook.entrypoints.server.bodies import read_body
 from tallybrook.entrypoints.server.context import Call
 from tallybrook.entrypoints.server.entities import told_again
@@ -22,6 +22,7 @@ from tallybrook.failed.replay import plan_replay
 from tallybrook.failed.showing import ShownFailure, shown
 from tallybrook.forwarding.again import SOURCE as FORWARDING
 from tallybrook.ports.log import FailedRecord, FailedStatus, RecordOutcome, Write
+from tallybrook.workflows.runs import SOURCE as WORKFLOWS
 
 _settling: set[str] = set()
 MAX_PAGE_CHARS = 4_000_000
@@ -94,6 +95,10 @@ async def replay(call: Call) -> Response:
         if record.source == AGREEMENT:
             queued = await agreement.replay(call, record, body or None)
             return json_response(ReplayReply(queued.status, queued.measurement_id))
+        if record.source == WORKFLOWS:
+            run_id = await running.replay(call, record)
+            await context.handoff.write(Write(settle={record.failed_id: "replayed"}))
+            return json_response(ReplayReply("accepted", run_id))
         if record.source == ASSESSMENTS:
             taken = await assessing.replay(call, record, body or None)
             return json_response(ReplayReply(taken.status, taken.assessment_id))

@@ -16,7 +16,7 @@ _ALWAYS = (429, 503)
 
 def document() -> dict[str, Any]:
     """The whole document, ready to be encoded."""
-    replies = [route.reply for route in ROUTES if route.reply is not None]
+    replies = [reply for r in ROUTES for reply in (r.reply, r.begun) if reply is not None]
     unique = list({str(reply): reply for reply in [*replies, Problem]}.values())
     _, components = msgspec.json.schema_components(unique, ref_template=_REF)
     paths: dict[str, dict[str, Any]] = {}
@@ -84,7 +84,8 @@ def _responses(route: Route) -> dict[str, Any]:
     schema = {} if route.reply is None else {"schema": _reference(route.reply)}
     success = {
         "description": HTTPStatus(route.status).phrase,
-        "content": dict.fromkeys((route.reply_type, *route.reply_types), schema),
+        "content": dict.fromkeys((route.reply_type, *route.reply_types), schema)
+        | {kind: {"schema": {"type": "string", "format": "binary"}} for kind in route.files},
     }
     keyed = (*_KEYED, *_ALWAYS) if route.scope is not None else _ALWAYS
     problems = {
@@ -96,7 +97,15 @@ def _responses(route: Route) -> dict[str, Any]:
     }
     if route.path == "/ready":
         problems["503"] = {**success, "description": "Cannot write"}
-    return {str(route.status): success, **problems}
+    return {str(route.status): success, **_begun(route), **problems}
+
+
+def _begun(route: Route) -> dict[str, Any]:
+    """What is answered where nobody waits for the end."""
+    if route.begun is None:
+        return {}
+    content = {"application/json": {"schema": _reference(route.begun)}}
+    return {"202": {"description": HTTPStatus(202).phrase, "content": content}}
 
 
 def _reference(reply: Any) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from starlette.responses import Response
 
 from tallybrook.assessments.dual_ai.showing import ShownWindow
 from tallybrook.assessments.flow.shapes import Distributions, Scored
+from tallybrook.costs.budget import Budget
+from tallybrook.costs.reported import Report
 from tallybrook.counters.reading import RangeCount
 from tallybrook.entities.describing import EntityTypes
 from tallybrook.entities.history import EntityReply
@@ -15,23 +17,33 @@ from tallybrook.entrypoints.server import (
     agreement,
     assessing,
     collect,
+    costing,
     entities,
     failures,
+    files,
     forwarding,
     graphing,
     pinpoint,
     querying,
     reads,
     recording,
+    running,
+    saved,
+    statements,
     status,
+    tables,
 )
 from tallybrook.entrypoints.server import schemas as s
+from tallybrook.entrypoints.server.answering import FILE_TYPES
 from tallybrook.entrypoints.server.collecting import post_batch, post_event, post_operation
 from tallybrook.entrypoints.server.context import Call
 from tallybrook.failed.showing import ShownFailure
+from tallybrook.files.shapes import FileList
 from tallybrook.forwarding.reading import Forwarding
 from tallybrook.ports.keys import Scope
 from tallybrook.ports.sql import QueryResult
+from tallybrook.sql.history import ShownExecution
+from tallybrook.sql.refreshing import Kept
 
 Handler = Callable[[Call], Awaitable[Response]]
 
@@ -47,7 +59,8 @@ class Param(Struct, frozen=True):
 
 class Route(Struct, frozen=True, kw_only=True):
     """One method of one path. ``body`` maps content types to schemas; ``errors`` are statuses;
-    ``reply_types`` are further types of the reply, for clients that ask for them."""
+    ``reply_types`` are further types of the reply, for clients that ask for them; ``files`` the
+    types of files it may be instead; ``begun`` is what a 202 says, where there is one beside."""
 
     method: str
     path: str
@@ -65,6 +78,8 @@ class Route(Struct, frozen=True, kw_only=True):
     reply_types: tuple[str, ...] = ()
     errors: tuple[int, ...] = ()
     open_query: bool = False
+    files: tuple[str, ...] = ()
+    begun: Any = None
 
 
 _RANGE = (
@@ -73,6 +88,7 @@ _RANGE = (
 )
 _AS_OF = Param("as_of", s.INSTANT_OR_DATE, "Answer as at this instant instead of now")
 _COLLECT_ERRORS = (400, 413, 415, 422)
+_QUERY_ERRORS = (400, 402, 404, 408, 409, 413, 415, 422)
 _JSON = "application/json"
 _RECORD = {"type": s.RECORD_TYPE, "id": s.IDENTIFIER}
 
@@ -170,14 +186,68 @@ ROUTES: tuple[Route, ...] = (
             *(Param(name, s.TEXT, f"Only events with this {name}") for name in s.FILTERS),
         ),
     ),
+    Route(
+        method="GET", path="/tables", handler=tables.tables,
+        summary="The tables that SQL can ask, with their columns", tag="SQL", scope="query",
+        reply=tables.TableList,
+    ),
     *(
         Route(
-            method="POST", path=path, handler=querying.query,
-            summary="One read-only SQL statement over the account's events", tag="SQL",
-            scope="query", body={_JSON: s.QUERY}, reply=QueryResult,
-            errors=(400, 408, 413, 415, 422),
+            method="POST", path=path, handler=statements.query,
+            summary="One read-only SQL statement over the account's tables", tag="SQL",
+            scope="query", body={_JSON: s.QUERY}, reply=QueryResult, files=FILE_TYPES,
+            begun=ShownExecution, errors=_QUERY_ERRORS,
         )
         for path in ("/query", "/api/analytics/query")
+    ),
+    Route(
+        method="GET", path="/queries", handler=saved.queries, summary="All saved queries",
+        tag="SQL", scope="query", reply=saved.QueryList,
+    ),
+    Route(
+        method="GET", path="/queries/{id}", handler=saved.query,
+        summary="A saved query: its statement, parameters and columns", tag="SQL",
+        scope="query", path_schemas={"id": s.IDENTIFIER}, reply=saved.ShownQuery, errors=(404,),
+    ),
+    Route(
+        method="GET", path="/queries/{id}/result", handler=saved.refreshed,
+        summary="The answer that the clock made last, with the default parameters", tag="SQL",
+        scope="query", path_schemas={"id": s.IDENTIFIER}, reply=Kept, errors=(404,),
+    ),
+    Route(
+        method="POST", path="/queries/{id}/run", handler=saved.run, summary="Run a saved query",
+        tag="SQL", scope="query", path_schemas={"id": s.IDENTIFIER}, body={_JSON: s.RUN_QUERY},
+        body_required=False, reply=QueryResult, files=FILE_TYPES, begun=ShownExecution,
+        errors=_QUERY_ERRORS,
+    ),
+    Route(
+        method="GET", path="/executions", handler=statements.executions,
+        summary="What was asked and what it took, newest first, for 90 days", tag="SQL",
+        scope="query", reply=statements.ExecutionList, errors=(422,),
+        query=(
+            Param("limit", s.LIMIT, "How many at most"),
+            Param("cursor", s.CURSOR, "`next_cursor` of the page before"),
+        ),
+    ),
+    Route(
+        method="GET", path="/executions/{id}", handler=statements.execution,
+        summary="How an execution stands, or how it ended", tag="SQL", scope="query",
+        path_schemas={"id": s.IDENTIFIER}, reply=ShownExecution, errors=(404,),
+    ),
+    Route(
+        method="GET", path="/executions/{id}/results", handler=statements.results,
+        summary="A page of an answer; waits for an execution that runs", tag="SQL",
+        scope="query", path_schemas={"id": s.IDENTIFIER}, reply=QueryResult,
+        errors=(400, 404, 408, 409, 422),
+        query=(
+            Param("next_token", s.TEXT, "`next_token` of the page before"),
+            Param("page_rows", {**s.LIMIT, "maximum": 10_000}, "Rows of a page"),
+        ),
+    ),
+    Route(
+        method="DELETE", path="/executions/{id}", handler=statements.cancel,
+        summary="Stop an execution", tag="SQL", scope="query",
+        path_schemas={"id": s.IDENTIFIER}, reply=statements.Cancelled, errors=(404,),
     ),
     *(
         Route(
@@ -319,6 +389,71 @@ ROUTES: tuple[Route, ...] = (
         errors=(404, 409),
     ),
     Route(
+        method="GET", path="/files", handler=files.files,
+        summary="Files that were put, newest first, and what became of their rows",
+        tag="Files", scope="read", reply=FileList, errors=(422,),
+        query=(
+            Param("limit", s.LIMIT, "How many at most"),
+            Param("cursor", s.TEXT, "`next_cursor` of the page before"),
+        ),
+    ),
+    Route(
+        method="GET", path="/runs", handler=running.runs,
+        summary="Runs of workflows and of what is done by the clock, newest first",
+        tag="Workflows", scope="read", reply=running.RunList, errors=(422,),
+        query=(
+            Param("status", s.RUN_STATUS, "Only those in this state"),
+            Param("limit", {**s.LIMIT, "maximum": 500}, "How many at most"),
+            Param("cursor", s.CURSOR, "`next_cursor` of the page before"),
+        ),
+    ),
+    Route(
+        method="POST", path="/runs", handler=running.post_run,
+        summary="Work off an uploaded file, or a time range again", tag="Workflows",
+        scope="admin", body={_JSON: s.RUN}, status=202, reply=running.ShownRun,
+        errors=(400, 402, 413, 415, 422),
+    ),
+    Route(
+        method="GET", path="/runs/{id}", handler=running.run,
+        summary="One run: its steps, and what each gave", tag="Workflows", scope="read",
+        path_schemas={"id": s.IDENTIFIER}, reply=running.ShownRun, errors=(404,),
+    ),
+    *(
+        Route(
+            method="POST", path=f"/runs/{{id}}/{what}", handler=handler, summary=summary,
+            tag="Workflows", scope="admin", path_schemas={"id": s.IDENTIFIER}, status=status,
+            reply=running.ShownRun, errors=(404, 409),
+        )
+        for what, handler, status, summary in (
+            ("retry", running.retry, 202, "Go on with a run that failed, where it stopped"),
+            ("cancel", running.cancel, 200, "Do no further step of a run"),
+        )
+    ),
+    Route(
+        method="GET", path="/schedules", handler=running.schedules,
+        summary="What is done by the clock, with its last and its next time", tag="Workflows",
+        scope="read", reply=running.ScheduleList,
+    ),
+    Route(
+        method="GET", path="/costs/report", handler=costing.cost_report,
+        summary="What was used, in dollars: by function, service, account and day", tag="Costs",
+        scope="read", reply=Report, reply_types=("text/csv",), errors=(422,),
+        query=(
+            *_RANGE,
+            Param("format", s.REPORT_FORMAT, "The report as JSON, or its lines as CSV"),
+        ),
+    ),
+    Route(
+        method="GET", path="/costs/budget", handler=costing.budget,
+        summary="How the month's budget stands, and what it has stopped", tag="Costs",
+        scope="admin", reply=Budget,
+    ),
+    Route(
+        method="POST", path="/costs/budget/override", handler=costing.override,
+        summary="Let nothing stop for some hours; 0 hours end that", tag="Costs",
+        scope="admin", body={_JSON: s.OVERRIDE}, reply=Budget, errors=(400, 413, 415, 422),
+    ),
+    Route(
         method="GET", path="/forwarding", handler=forwarding.forwarding,
         summary="Where events are forwarded to, and what came of it", tag="Operating",
         scope="read", reply=Forwarding,
@@ -327,6 +462,11 @@ ROUTES: tuple[Route, ...] = (
         method="GET", path="/consumers", handler=status.consumers,
         summary="Where every consumer of the log stands", tag="Operating", scope="read",
         reply=status.Consumers,
+    ),
+    Route(
+        method="GET", path="/demo", handler=status.demo,
+        summary="Which parts of the data are simulated", tag="Operating", scope="read",
+        reply=status.Demo,
     ),
     Route(
         method="GET", path="/live", handler=None,

@@ -14,7 +14,7 @@ from tallybrook.entities.history import MAX_HISTORY_DAYS
 from tallybrook.events.batches import MAX_BATCH_EVENTS
 from tallybrook.events.model import MAX_TEXT
 from tallybrook.live.messages import TOPICS as LIVE_TOPICS
-from tallybrook.ports.sql import MAX_ROWS
+from tallybrook.ports.sql import FORMATS, MAX_EXPORT_ROWS, MAX_ROWS
 from tallybrook.records.reading import DEFAULT_TYPES, MAX_RECORDS
 
 Schema = dict[str, Any]
@@ -57,6 +57,28 @@ HISTORY: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_HISTORY_DAYS}
 SEQ: Schema = {"type": "integer", "minimum": 0}
 TOPICS: Schema = {"type": "string", "enum": [*LIVE_TOPICS, ",".join(LIVE_TOPICS)]}
 FAILED_STATUS: Schema = {"type": "string", "enum": ["open", "replayed", "discarded", "all"]}
+RUN_STATUS: Schema = {
+    "type": "string", "enum": ["queued", "running", "succeeded", "failed", "cancelled"],
+}  # fmt: skip
+REPORT_FORMAT: Schema = {"type": "string", "enum": ["json", "csv"], "default": "json"}
+RUN: Schema = {
+    "type": "object",
+    "required": ["kind"],
+    "properties": {
+        "kind": {"type": "string", "enum": ["file", "range"]},
+        "key": {"type": "string", "minLength": 1},
+        "start": INSTANT_OR_DATE,
+        "end": INSTANT_OR_DATE,
+    },
+}
+OVERRIDE: Schema = {
+    "type": "object",
+    "required": ["hours"],
+    "properties": {
+        "hours": {"type": "number", "minimum": 0, "maximum": 744},
+        "reason": {"type": "string", "maxLength": 200},
+    },
+}
 RECORD_TYPE: Schema = {"type": "string", "enum": sorted(DEFAULT_TYPES)}
 
 _IDENTIFIED = [
@@ -141,30 +163,52 @@ RECORDS: Schema = {
     },
     "additionalProperties": False,
 }
+_QUERY_LIMITS: Schema = {
+    "parameters": {
+        "type": "object",
+        "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+    },
+    "max_scanned_bytes": {"type": ["integer", "null"], "minimum": 1, "maximum": (1 << 53) - 1},
+    "timeout_s": {
+        "type": ["number", "null"],
+        "exclusiveMinimum": 0,
+        "exclusiveMaximum": 1 << 53,
+    },
+    "limit": {
+        "type": ["integer", "null"],
+        "minimum": 1,
+        "maximum": MAX_ROWS,
+        "description": f"Most rows: 10000 unless said; in a file all, {MAX_EXPORT_ROWS} at most",
+    },
+    "page_rows": {
+        "type": ["integer", "null"],
+        "minimum": 1,
+        "maximum": 10_000,
+        "description": "Rows of an answer at once; metadata.next_token names the next ones",
+    },
+    "format": {
+        "enum": ["json", *FORMATS, None],
+        "description": "json: all pages in one answer; the others: a file with all rows",
+    },
+    "dry_run": {"type": "boolean", "description": "Only say what it would read and cost"},
+    "wait": {"type": "boolean", "default": True, "description": "false: 202 with the execution"},
+}
 QUERY: Schema = {
     "type": "object",
     "anyOf": [
         {"required": ["sql"], "properties": {"sql": {"type": "string", "minLength": 1}}},
         {"required": ["query"], "properties": {"query": {"type": "string", "minLength": 1}}},
+        {"required": ["next_token"], "properties": {"next_token": {"type": "string"}}},
     ],
     "properties": {
         "sql": {"type": ["string", "null"]},
         "query": {"type": ["string", "null"], "description": "Another name for sql"},
-        "parameters": {
-            "type": "object",
-            "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
-        },
-        "max_scanned_bytes": {"type": ["integer", "null"], "minimum": 1, "maximum": (1 << 53) - 1},
-        "timeout_s": {
-            "type": ["number", "null"],
-            "exclusiveMinimum": 0,
-            "exclusiveMaximum": 1 << 53,
-        },
-        "limit": {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_ROWS},
         "full_scan": {"type": "boolean"},
-        "dry_run": {"type": "boolean"},
+        "next_token": {"type": ["string", "null"], "description": "Asks for a further page"},
+        **_QUERY_LIMITS,
     },
 }
+RUN_QUERY: Schema = {"type": "object", "properties": _QUERY_LIMITS}
 
 _SCORE: Schema = {"type": ["number", "null"], "minimum": 0, "maximum": 100}
 _SHARE: Schema = {"type": ["number", "null"], "minimum": 0, "maximum": 1}

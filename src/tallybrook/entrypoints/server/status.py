@@ -50,6 +50,17 @@ class Ready(Struct):
     consumers: list[ConsumerState]
 
 
+class Demo(Struct):
+    """Which parts of the data are simulated; none where it is no demo."""
+
+    simulated: list[str]
+
+
+async def demo(call: Call) -> Response:
+    named = call.context.settings.simulated.split(",")
+    return json_response(Demo([name.strip() for name in named if name.strip()]))
+
+
 async def health(_call: Call) -> Response:
     return json_response(Health("ok"))
 

@@ -44,12 +44,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _work(data: Path, stop: threading.Event) -> None:
+    from tallybrook.entrypoints.worker.minding import minding
+    from tallybrook.settings import Settings
     from tallybrook.wiring import log_path, open_consumers
+    from tallybrook.wiring.workflows import open_clock
 
     # At the very first start the server is about to make the log: nothing to complain about.
     while not log_path(data).exists() and not stop.wait(_LOOK_EVERY_S):
         pass
-    with open_consumers(data) as opened:
+    settings = Settings.from_env(data=str(data))
+    with (
+        open_consumers(data) as opened,
+        open_clock(settings) as (waits, due),
+        minding(data, waits, due),
+    ):
         run_all(opened.consumers, opened.reader, data, stop)
 
 

@@ -15,6 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tallybrook.errors import StorageError, TallybrookError
+from tallybrook.ports.aws.metering import watch
 
 CONNECTIONS = 32
 """Calls one client may have under way at once."""
@@ -45,7 +46,9 @@ THROTTLES = frozenset(
 @cache
 def client(service: str) -> Any:
     """The client of a service. Untyped, as the SDK makes its methods at run time."""
-    return boto3.client(service, config=_CONFIG)
+    made = boto3.client(service, config=_CONFIG)
+    watch(made)
+    return made
 
 
 def error_code(error: ClientError) -> str:

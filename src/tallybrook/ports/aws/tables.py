@@ -62,8 +62,9 @@ SOCKETS = Table(
     ttl="ttl",
 )
 LAKE = Table(name="lake", hash="pk", range="sk")
+USAGE = Table(name="usage", hash="day", range="part", ttl="ttl")
 
-TABLES = (EVENTS, LOG, COUNTERS, SERIES, FAILED, KEYS, STATE, SOCKETS, LAKE)
+TABLES = (EVENTS, LOG, COUNTERS, SERIES, FAILED, KEYS, STATE, SOCKETS, LAKE, USAGE)
 
 
 def records_table(record_type: str) -> Table:

@@ -37,8 +37,24 @@ export async function request(path, { method, body, signal, query } = {}) {
   throw new ApiError(response.status, answer ?? {});
 }
 
-async function send(url, { method, body, signal }) {
-  const headers = { Accept: "application/json" };
+/** As `request`, but null where the key may not: for what is shown to some beside the rest. */
+export async function allowed(path, asked) {
+  try { return await request(path, asked); } catch (error) {
+    if (error instanceof ApiError && error.status === 403) return null;
+    throw error;
+  }
+}
+
+/** POST that answers a file, as a `Blob`; throws `ApiError`. */
+export async function download(path, body) {
+  const response = await send(path, { method: "POST", body, accept: "*/*" });
+  if (response.ok) return response.blob();
+  if (response.status === 401) onUnauthorized();
+  throw new ApiError(response.status, (await readJson(response)) ?? {});
+}
+
+async function send(url, { method, body, signal, accept = "application/json" }) {
+  const headers = { Accept: accept };
   if (currentKey()) headers.Authorization = `Bearer ${currentKey()}`;
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const text = body === undefined || typeof body === "string" ? body : JSON.stringify(body);

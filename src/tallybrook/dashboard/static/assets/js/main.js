@@ -2,6 +2,7 @@
 import { ApiError, currentKey, explain, keepKey, request, whenUnauthorized } from "./api.js";
 import { announce, byId, setText } from "./dom.js";
 import { seconds, zone } from "./format.js";
+import { lazyPanel } from "./lazy.js";
 import { connectLive } from "./live.js";
 import { createMetrics } from "./metrics.js";
 import { alertsPanel } from "./panels/alerts.js";
@@ -11,16 +12,22 @@ import { livePanel } from "./panels/live.js";
 import { queryPanel } from "./panels/query.js";
 import { totalsPanel } from "./panels/totals.js";
 import { setUpTheme } from "./settings.js";
+import { withNote } from "./simulated.js";
 import { setUpTabs } from "./tabs.js";
 
 const metrics = createMetrics();
 const resync = () => connection?.resync();
-const live = livePanel(metrics, { resync, openFailed: () => tabs.choose("failed", { focus: true }) });
+const openFailed = () => tabs.choose("failed", { focus: true });
+const live = livePanel(metrics, { resync, openFailed });
 const failed = failedPanel();
 const entities = entitiesPanel();
-const alerts = alertsPanel((type, id) => { entities.show(type, id); tabs.choose("entities"); });
-const panels = { live, totals: totalsPanel(), entities, alerts, query: queryPanel(), failed };
-const tabs = setUpTabs(panels);
+const alerts = alertsPanel(openAlerted);
+const assessments = lazyPanel("panel-assessments", async () => (await import("./panels/assessments.js")).assessmentsPanel({ openFailed }));
+const agreement = lazyPanel("panel-agreement", async () => (await import("./panels/agreement.js")).agreementPanel());
+const costs = lazyPanel("panel-costs", async () => (await import("./panels/costs.js")).costsPanel());
+const runs = lazyPanel("panel-runs", async () => (await import("./panels/runs.js")).runsPanel());
+const noted = withNote({ live, totals: totalsPanel(), entities, alerts, assessments, agreement, query: queryPanel(), costs, runs, failed });
+const tabs = setUpTabs(noted.panels);
 let connection = null;
 const REASON = "tallybrook.reason";
 
@@ -31,6 +38,13 @@ const STATES = {
   idle: () => "Signed out",
   denied: () => "Not live: the key may not read",
 };
+
+// Drift of agreement is an alert too, but no entity of the entities.
+function openAlerted(type, id) {
+  if (type === "agreement") { tabs.choose("agreement", { focus: true }); return; }
+  entities.show(type, id);
+  tabs.choose("entities");
+}
 
 function showState(name, ms) {
   const pill = byId("connection");
@@ -56,6 +70,7 @@ function signIn() {
   setText(byId("signin-error"), "");
   connection = connectLive(["metrics", "failed", "entities", "alerts"], { frame: receive, state: showState, error: live.problem, refused: whyRefused });
   tabs.start();
+  noted.ask();
   failed.count();
 }
 

@@ -29,3 +29,6 @@ export function tickLabel(seconds, step) {
   if (step >= DAY_S) return utcDays.format(ms);
   return localSeconds(seconds) % DAY_S === 0 ? localDays.format(ms) : hours.format(ms);
 }
+
+/** A UTC day as `2026-03-01`. */
+export const utcDay = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 10);

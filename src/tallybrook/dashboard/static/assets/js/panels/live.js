@@ -36,7 +36,7 @@ export function livePanel(metrics, { resync, openFailed }) {
     numbers();
     const times = metrics.lastMinutes(60);
     const layers = keys.layers(metrics.list(keys.kind()), times);
-    chart.show({ times: times.map((t) => t / 1000), step: 60, layers, label: (s) => `${hourMinute(s * 1000)}` });
+    chart.show({ times: times.map((t) => t / 1000), step: 60, layers, whole: true, label: (s) => `${hourMinute(s * 1000)}` });
     describe(layers);
     minutes.show(times, layers);
     keys.offerKinds(metrics.list("record").length > 0);

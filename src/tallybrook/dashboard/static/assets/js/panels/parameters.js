@@ -6,11 +6,11 @@ const TYPES = [["text", "text"], ["number", "number"], ["boolean", "true/false"]
 export function parameterFields(box) {
   const fields = new Map();
 
-  /** Show a field for each name in the text; `values` presets them. */
-  function follow(text, values = {}) {
+  /** Show a field for each name in the text; `presets`: a value by name, or `{value, type, description}`. */
+  function follow(text, presets = {}) {
     const names = [...new Set([...text.matchAll(/\{\{\s*(\w+)\s*\}\}/g)].map((match) => match[1]))];
     for (const name of names) if (!fields.has(name)) fields.set(name, field(name));
-    for (const [name, value] of Object.entries(values)) if (fields.has(name)) fields.get(name).input.value = value;
+    for (const [name, given] of Object.entries(presets)) if (fields.has(name)) preset(fields.get(name), given);
     const wanted = names.map((name) => fields.get(name).node);
     if (wanted.length !== box.childElementCount || wanted.some((node, i) => box.children[i] !== node)) fill(box, wanted);
   }
@@ -22,6 +22,14 @@ export function parameterFields(box) {
   }
 
   return { follow, values };
+}
+
+function preset({ input, type }, given) {
+  const { value, type: kind = "text", description = "" } = typeof given === "object" ? given : { value: given };
+  input.value = String(value);
+  input.title = input.placeholder = description;
+  type.value = kind;
+  input.disabled = kind === "null";
 }
 
 function field(name) {

@@ -2,13 +2,27 @@
 import { ApiError } from "../api.js";
 import { fill, h, table } from "../dom.js";
 import { bytes, dollars, number } from "../format.js";
+import { drawable, isNumeric, resultChart } from "./result_chart.js";
 
-const NUMERIC = /^(u?(tiny|small|big|huge)?int(eger)?|u?int\d*|long|real|float|double|decimal|numeric)/i;
+let asChart = false;
 
-/** Result table, what it cost and what the server advises. */
-export function showResult(box, { columns, rows, metadata = {}, execution_id: id }) {
-  fill(box, facts(metadata, rows.length, id), hints(metadata), cut(metadata, rows.length),
-    rows.length ? grid(columns, rows) : h("p", { class: "dim", text: "The query ran and found no rows." }));
+/** Result table or chart, what it cost and what the server advises; `exports` are nodes for below. */
+export function showResult(box, answer, exports = null) {
+  const { columns, rows, metadata = {}, execution_id: id } = answer;
+  const shown = h("div"), shape = h("div", { class: "segmented", role: "group", "aria-label": "Shape of the result", hidden: !drawable(answer) });
+
+  function draw(chart) {
+    for (const [i, button] of [...shape.children].entries()) button.setAttribute("aria-pressed", String((i === 1) === chart));
+    if (!chart) { fill(shown, grid(columns, rows)); return; }
+    const { node, after } = resultChart(answer);
+    fill(shown, node);
+    after();
+  }
+
+  fill(shape, [[false, "Table"], [true, "Chart"]].map(([chart, text]) => h("button", { type: "button", text, on: { click: () => { asChart = chart; draw(chart); } } })));
+  fill(box, h("div", { class: "result-head" }, facts(metadata, rows.length, id), shape), hints(metadata), cut(metadata, rows.length), shown,
+    rows.length ? exports : h("p", { class: "dim", text: "The query ran and found no rows." }));
+  if (rows.length) draw(asChart && Boolean(drawable(answer)));
 }
 
 function facts(m, count, id) {
@@ -31,7 +45,7 @@ function cut(m, count) {
 }
 
 function grid(columns, rows) {
-  const heads = columns.map((c) => ({ label: c.name, numeric: NUMERIC.test(c.type) }));
+  const heads = columns.map((c) => ({ label: c.name, numeric: isNumeric(c.type) }));
   const cells = rows.map((row) => row.map((value, i) => cell(value, heads[i].numeric)));
   const made = table({ columns: heads, rows: cells, caption: "Result" });
   made.querySelectorAll("thead th").forEach((head, i) => { head.title = columns[i].type; });
