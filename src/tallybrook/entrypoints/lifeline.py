@@ -11,10 +11,13 @@ read) never keep the directory or the port.
 SIGKILL (Linux), and a thread of it reads a pipe whose other end only the supervisor holds (where
 the kernel does not, or the supervisor died before the child could ask for it). SIGKILL and not a
 drain: nothing unacknowledged is owed to anyone, and the sooner the directory is free the better.
+
+**No half process.** A thread that fails in a way nobody expected takes its process with it.
 """
 
 import ctypes
 import fcntl
+import logging
 import os
 import signal
 import sys
@@ -83,6 +86,7 @@ def tie_to_supervisor(data: Path) -> None:
         take_lock(data)
     _pass_nothing_on()
     end_with_parent()
+    end_with_any_thread()
 
 
 def end_with_parent() -> None:
@@ -93,6 +97,24 @@ def end_with_parent() -> None:
     os.set_inheritable(int(parent_fd), False)
     die_with_parent()
     threading.Thread(target=_watch, args=(int(parent_fd),), name="lifeline", daemon=True).start()
+
+
+def end_with_any_thread() -> None:
+    """End the process when an error that nobody expected ends one of its threads: without it the
+    process would go on and never again do what the thread did. The supervisor starts it anew."""
+    threading.excepthook = _end
+
+
+def _end(died: threading.ExceptHookArgs) -> None:
+    if died.exc_value is None or issubclass(died.exc_type, SystemExit):
+        return
+    name = died.thread.name if died.thread else "a thread"
+    found = (died.exc_type, died.exc_value, died.exc_traceback)
+    logging.getLogger("tallybrook").critical(
+        "%s has failed, and ends this process", name, exc_info=found
+    )
+    logging.shutdown()
+    os._exit(1)
 
 
 def die_with_parent() -> None:
