@@ -171,7 +171,7 @@ def jobs_of(
             work.objects, work.counters, usage, state, work.bus, work.clock,
             lambda: budget_of(settings, usage, state, work.clock()),
             lambda: (present_tier(settings), present_mrr_usd(settings)),
-            measured=settings.backend == "aws", refresh=refresh,
+            work.append, measured=settings.backend == "aws", refresh=refresh,
         )
     )  # fmt: skip
 

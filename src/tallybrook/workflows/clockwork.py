@@ -14,10 +14,12 @@ from tallybrook.costs.prices import prices
 from tallybrook.costs.recorder import day_of
 from tallybrook.costs.report import day_before, report
 from tallybrook.costs.reported import Report, ReportLine
+from tallybrook.costs.telling import cost_events
 from tallybrook.costs.tiers import Tier
 from tallybrook.counters.recount import corrections, recount
 from tallybrook.errors import InvalidError
 from tallybrook.events.instants import DAY_US, HOUR_US, format_instant, parse_instant
+from tallybrook.events.model import Event
 from tallybrook.ports.bus import Bus
 from tallybrook.ports.clock import Clock
 from tallybrook.ports.counters import Counters
@@ -45,6 +47,7 @@ class Clockwork(Struct):
     clock: Clock
     budget: Callable[[], Budget]
     tier: Callable[[], tuple[Tier, float]]
+    append: Callable[[list[Event]], None]
     measured: bool
     refresh: Callable[[int], dict[str, Any]] | None = None
 
@@ -106,13 +109,15 @@ def budget_check(run: Run, with_: Clockwork) -> dict[str, Any]:
 
 
 def cost_report(run: Run, with_: Clockwork) -> dict[str, Any]:
-    """The report of the day before the slot, as JSON and CSV among the objects."""
+    """The report of the day before the slot, as JSON and CSV among the objects; and as events, of
+    which the lake makes rows."""
     day = day_before(day_of(_slot(run)))
     tier, mrr_usd = with_.tier()
     rows = with_.usage.between(day, day)
     found = report(
         rows, day, day, day, measured=with_.measured, mrr_usd=mrr_usd, tier=tier, prices=prices()
     )
+    with_.append(cost_events(rows, day, prices(), with_.clock()))
     with_.objects.put(f"{REPORTS}{day}.json", msgspec.json.encode(found))
     with_.objects.put(f"{REPORTS}{day}.csv", as_csv(found).encode(), content_type="text/csv")
     return {"day": day, "listed_usd": found.listed_usd, "payable_usd": found.payable_usd}
