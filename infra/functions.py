@@ -117,6 +117,8 @@ def environment(spec: FunctionSpec, settings: StackSettings, bucket: str) -> dic
         variables["TALLYBROOK_FORWARD_FROM"] = settings.forward_from
     if spec.name == "ocean" and settings.indicators:
         variables["TALLYBROOK_INDICATORS"] = "true"
+    if spec.name == "anonymizer" and settings.norms:
+        variables["TALLYBROOK_NORMS"] = "true"
     if spec.name == "dual_ai" and settings.token_prices:
         variables["TALLYBROOK_TOKEN_PRICES"] = settings.token_prices
     if spec.name == "query":

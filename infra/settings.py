@@ -71,6 +71,10 @@ class StackSettings:
     indicators: bool = False
     """Whether dark_side_indicators are scored, as the setting of that name."""
 
+    norms: bool = False
+    """Whether scores are compared with norms, for which sex is kept, as the setting of that
+    name."""
+
     token_prices: str = ""
     """Prices of AI models, as the setting of that name."""
 

@@ -73,7 +73,7 @@ def ports_of(world: Both, folder: Path) -> Iterator[tuple[Ports, Ports]]:
     with local_file_ports(
         here, local.stores.failed.keep, clock, storing(local.log, local.stores)
     ) as ports:
-        ours = aws_file_ports(there, aws.log, aws.stores, open_state(there, clock))
+        ours = aws_file_ports(there, aws.log, aws.stores, open_state(there, clock), clock=clock)
         yield ports, ours
 
 

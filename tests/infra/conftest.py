@@ -86,6 +86,7 @@ def chosen(tmp_path_factory: pytest.TempPathFactory, shop: Path) -> Template:
     """A checked stack with everything that can be chosen: cdk-nag found nothing else."""
     settings = StackSettings(
         mrr_usd=5000, bundles=PLACEHOLDER, alert_webhook=WEBHOOK, entities=str(shop),
-        forward_to=FORWARDED_TO, forward_from="now", indicators=True, token_prices="m=2.5",
+        forward_to=FORWARDED_TO, forward_from="now", indicators=True, norms=True,
+        token_prices="m=2.5",
     )  # fmt: skip
     return load(synthesize(settings, tmp_path_factory.mktemp("chosen")))

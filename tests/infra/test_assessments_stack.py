@@ -114,12 +114,13 @@ def test_forwarding(chosen: Template) -> None:
 
 
 def test_choices_reach_who_they_are_for(chosen: Template, lowest: Template) -> None:
-    """Indicators the calculator, prices of models the function that measures; neither is given by
-    default."""
-    for template, wanted in ((chosen, ("true", "m=2.5")), (lowest, (None, None))):
+    """Indicators the calculator, norms the anonymizer, prices of models the function that measures;
+    none is given by default."""
+    for template, wanted in ((chosen, ("true", "true", "m=2.5")), (lowest, (None, None, None))):
         found = {n: made["Environment"]["Variables"] for n, made in functions(template).items()}
         assert wanted == (
             found["ocean"].get("TALLYBROOK_INDICATORS"),
+            found["anonymizer"].get("TALLYBROOK_NORMS"),
             found["dual_ai"].get("TALLYBROOK_TOKEN_PRICES"),
         )
 

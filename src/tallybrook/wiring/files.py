@@ -90,7 +90,7 @@ def local_file_ports(
         yield file_ports(
             settings, LocalObjects(files_path(settings)), state, sink or Handing(chunks, state),
             keep_failed, _into_log(outside), lambda: outside.depth().waiting, tasks,
-            lambda: open_local_objects(settings),
+            lambda: open_local_objects(settings), clock=clock,
         )  # fmt: skip
 
 
@@ -121,13 +121,13 @@ def file_ports(
     settings: Settings, objects: "Objects", state: "State", sink: "Sink", keep_failed: KeepFailed,
     enqueue: "Enqueue", backlog: Callable[[], int], tasks: "Queue",
     singles: "Callable[[], Objects]",
-    remaining_s: Callable[[], float] = lambda: float("inf"),
+    remaining_s: Callable[[], float] = lambda: float("inf"), clock: Clock = system_clock,
 ) -> "Ports":  # fmt: skip
     """What ``process`` works with. ``tasks`` takes what is to be done of assessments, and
     ``singles`` is where those are stored."""
     from tallybrook.files.ports import Ports
 
-    bulk = cache(lambda: _bulk(settings, singles(), tasks))
+    bulk = cache(lambda: _bulk(settings, singles(), tasks, clock))
     return Ports(
         objects, state, sink, keep_failed, enqueue, backlog,
         lambda: bulk(), _from_columns,
@@ -137,7 +137,7 @@ def file_ports(
 
 def aws_file_ports(
     settings: Settings, log: "Log", stores: "Stores", state: "State",
-    remaining_s: Callable[[], float] = lambda: float("inf"),
+    remaining_s: Callable[[], float] = lambda: float("inf"), clock: Clock = system_clock,
 ) -> "Ports":  # fmt: skip
     """The same for a stack: files and single assessments lie in one bucket."""
     from tallybrook.ports.objects.aws import S3Objects
@@ -147,7 +147,7 @@ def aws_file_ports(
     return file_ports(
         settings, objects, state, storing(log, stores), stores.failed.keep,
         _into_intake(intake), lambda: 0, SqsQueue(f"{settings.stack}-assessments"),
-        lambda: objects, remaining_s,
+        lambda: objects, remaining_s, clock,
     )  # fmt: skip
 
 
@@ -169,12 +169,12 @@ def _into_intake(intake: "Queue") -> "Enqueue":
     return enqueue
 
 
-def _bulk(settings: Settings, objects: "Objects", tasks: "Queue") -> "Bulk":
+def _bulk(settings: Settings, objects: "Objects", tasks: "Queue", clock: Clock) -> "Bulk":
     from tallybrook.assessments.flow.bulk import Bulk
     from tallybrook.assessments.library import find_inventory
     from tallybrook.privacy.library import load
 
-    return Bulk(objects, load(settings.privacy), find_inventory, tasks.send)
+    return Bulk(objects, load(settings.privacy), find_inventory, clock, tasks.send)
 
 
 def _from_columns(row: Mapping[str, Raw]) -> bytes:

@@ -13,7 +13,9 @@ from tallybrook.assessments.flow import tasks
 from tallybrook.assessments.flow.places import MAX_BODY_BYTES, SOURCE, raw_key
 from tallybrook.assessments.flow.tasks import Task
 from tallybrook.errors import ConflictError, TerminalError, TooLargeError
+from tallybrook.events.instants import DAY_US
 from tallybrook.failed.keeping import failed_record
+from tallybrook.ports.clock import Clock
 from tallybrook.ports.log import FailedRecord
 from tallybrook.ports.objects import Objects
 from tallybrook.privacy.vocabulary import Vocabulary
@@ -31,6 +33,7 @@ class Bulk(Struct):
     objects: Objects
     vocabulary: Vocabulary
     find_inventory: FindInventory
+    clock: Clock
     send: Callable[[Sequence[str]], object]
 
     def take(self, body: bytes, account_id: str, mark: str, again: bool) -> tuple[bool, str]:
@@ -43,7 +46,8 @@ class Bulk(Struct):
             raise TooLargeError(f"an assessment has at most {MAX_BODY_BYTES} bytes")
         raw = decoded(body)
         read_identity(raw)
-        clean(raw, self.vocabulary, self.find_inventory)
+        latest_us = self.clock() + DAY_US
+        clean(raw, self.vocabulary, self.find_inventory, not_after_us=latest_us)
         known, key = self._store(body, account_id, mark, again)
         return known, tasks.encode(Task(key))
 
