@@ -31,6 +31,12 @@ def workflow_arn(stack: str) -> str:
     return Fn.join(":", ["arn", *place, f"{stack}-workflow"])
 
 
+def function_arn(stack: str, name: str) -> str:
+    """A function, by its name: another one calls it."""
+    place = [Aws.PARTITION, "lambda", Aws.REGION, Aws.ACCOUNT_ID, "function"]
+    return Fn.join(":", ["arn", *place, f"{stack}-{name}"])
+
+
 class Functions(Construct):
     """``by_name`` are the functions; ``target`` what a trigger calls (an alias where warm)."""
 

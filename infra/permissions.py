@@ -240,7 +240,8 @@ PERMISSIONS: dict[str, tuple[Grant, ...]] = {
     ),
     "workflow": (
         *COLLECTING, *_reading_all(), _table("state", GET, QUERY, PUT),
-        _table("usage", QUERY),
+        _table("usage", QUERY), _table("keys", SCAN),
+        Grant(("lambda:InvokeFunction",), ("function:query",)),
         Grant(("events:PutEvents",), ("bus:",)),
         ABSENCE,
         Grant(("s3:GetObject",), ("bucket:raw/*", "bucket:archive/*", "bucket:runs/*")),

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Container
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -67,13 +68,16 @@ def snapshots(templates: dict[int, Template]) -> dict[str, str]:
     return {name: json.dumps(what, indent=1, sort_keys=True) + "\n" for name, what in shown.items()}
 
 
-def every_tier(folder: Path, bundles: Path) -> dict[int, Template]:
-    """The checked template of each tier, by the revenue it starts from."""
+def every_tier(
+    folder: Path, bundles: Path, checked: Container[float] | None = None
+) -> dict[int, Template]:
+    """The template of each tier, by the revenue it starts from: all checked, or those named."""
     return {
         tier.from_mrr_usd: load(
             synthesize(
                 StackSettings(mrr_usd=tier.from_mrr_usd, bundles=bundles),
                 folder / str(tier.from_mrr_usd),
+                checked=checked is None or tier.from_mrr_usd in checked,
             )
         )
         for tier in tiers()

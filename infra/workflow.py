@@ -9,7 +9,7 @@ from aws_cdk import aws_stepfunctions as stepfunctions
 from constructs import Construct
 
 from infra.arns import Arns
-from infra.function import Functions, workflow_arn
+from infra.function import Functions, function_arn, workflow_arn
 from infra.settings import StackSettings
 from tallybrook.workflows.policy import Policy, policy_of
 from tallybrook.workflows.runs import STEPS
@@ -25,6 +25,7 @@ class Workflow(Construct):
         super().__init__(scope, "Workflow")
         self._settings = settings
         arns.add("states:workflow", workflow_arn(settings.stack))
+        arns.add("function:query", function_arn(settings.stack, "query"))
 
     def connect(self, functions: Functions) -> None:
         function = functions.by_name["workflow"]

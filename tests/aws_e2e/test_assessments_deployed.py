@@ -24,8 +24,9 @@ from tests.assessments.dual import worked
 from tests.assessments.raw import assessment
 from tests.aws_e2e.conftest import Deployed
 from tests.entities.test_consumer_entities import receiving
-from tests.support import tallybrook, wait_for
+from tests.support import tallybrook
 from tests.support.heard import Heard
+from tests.support.waiting import wait_for_stack
 
 WITHIN_S = 60
 
@@ -75,9 +76,9 @@ def test_an_assessment_over_http_and_as_an_object(deployed: Deployed, tmp_path: 
         )  # fmt: skip
     location = reply.json()["location"]
     for user in ("posted", "put"):
-        score = wait_for(lambda u=user: ocean(deployed, u), WITHIN_S, f"{user} is scored")
+        score = wait_for_stack(lambda u=user: ocean(deployed, u), WITHIN_S, f"{user} is scored")
         assert embedded(deployed, tmp_path / user, score) == score
-    wait_for(
+    wait_for_stack(
         lambda: deployed.counted("assessment_scored") == 2, WITHIN_S, "both events are counted"
     )
     assert deployed.get(location)["status"] == "scored"
@@ -115,7 +116,7 @@ def test_a_poisoned_message_comes_back(deployed: Deployed, one_try: None) -> Non
         faults.failing(judge),
     ):
         assert deployed.http.post("/agreement/messages", json=poison).status_code == 202
-        wait_for(lambda: invoke(deployed, "dual_ai")["dead_letters"], WITHIN_S, "it is dead")
+        wait_for_stack(lambda: invoke(deployed, "dual_ai")["dead_letters"], WITHIN_S, "it is dead")
     found = deployed.get("/failed", limit=500)["failed"]
     (record,) = [one for one in found if one["source"] == "agreement"]
     assert (record["reason"], json.loads(record["body"])["assessmentId"]) == (
@@ -126,7 +127,7 @@ def test_a_poisoned_message_comes_back(deployed: Deployed, one_try: None) -> Non
     ran = tallybrook("failed", "replay", record["failed_id"], "--url", url, "--key", deployed.key)
     assert (ran.code, ran.out.split()[1]) == (0, "accepted"), ran.err
     window = {"start": "2026-01-15T12:00:00Z", "end": "2026-01-15T12:00:01Z"}
-    found = wait_for(
+    found = wait_for_stack(
         lambda: deployed.get("/agreement", **window)["report"]["messages"], WITHIN_S, "measured"
     )
     assert found == 1
@@ -143,14 +144,16 @@ def test_events_are_forwarded(deployed: Deployed) -> None:
     ):
         invoke(deployed, "forward")  # a new target begins with what comes now
         deployed.send([{"event_type": "user.upgraded", "user_id": "f", "event_id": "up"}])
-        wait_for(lambda: deployed.counted("user.upgraded") == 1, WITHIN_S, "it is in the log")
+        wait_for_stack(lambda: deployed.counted("user.upgraded") == 1, WITHIN_S, "it is in the log")
         invoke(deployed, "forward")
         entry = {
             "EventBusName": deployed.outputs["BusName"], "Source": BUS_SOURCE,
             "DetailType": "report.generated", "Detail": json.dumps({"user_id": "f", "score": 0}),
         }  # fmt: skip
         client("events").put_events(Entries=[entry])
-        wait_for(lambda: b"report.generated" in arrived(receiver), WITHIN_S, "it is forwarded")
+        wait_for_stack(
+            lambda: b"report.generated" in arrived(receiver), WITHIN_S, "it is forwarded"
+        )
     assert arrived(receiver).count(b"user.upgraded") == 1
     assert b"assessment_scored" not in arrived(receiver)
     assert all("Tallybrook-Signature" in headers for headers, _ in receiver.got)

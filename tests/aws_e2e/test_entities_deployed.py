@@ -13,8 +13,9 @@ from tallybrook.ports.aws.clients import client
 from tallybrook.ports.clock import system_clock
 from tests.aws_e2e.conftest import Deployed
 from tests.entities.test_consumer_entities import receiving
-from tests.support import Running, running_product, wait_for
+from tests.support import Running, running_product
 from tests.support.heard import Heard
+from tests.support.waiting import wait_for_stack
 
 WITHIN_S = 60
 TYPES = ("student", "tutor", "supply_demand")
@@ -90,15 +91,15 @@ def test_the_same_operations_give_the_same_entities(deployed: Deployed, embedded
             put(deployed, *by_stream)
         for envelope in [*by_http, *by_stream]:
             ingest(embedded.client, envelope)
-        wait_for(
+        wait_for_stack(
             lambda: len(known(embedded.client, as_of)[1]) == 10, WITHIN_S, "embedded: ten alerts"
         )
         expected = known(embedded.client, as_of)
-        wait_for(lambda: known(deployed.http, as_of) == expected, WITHIN_S, "the same on AWS")
+        wait_for_stack(lambda: known(deployed.http, as_of) == expected, WITHIN_S, "the same on AWS")
         ids = {alert["alert_id"] for alert in expected[1]}
         assert len(ids) == len(expected[1])
-        wait_for(lambda: set(heard.ids()) == ids, WITHIN_S, "all are heard on the bus")
-        wait_for(
+        wait_for_stack(lambda: set(heard.ids()) == ids, WITHIN_S, "all are heard on the bus")
+        wait_for_stack(
             lambda: len(receiver.got) > len(ids), WITHIN_S, "all are posted, one of them twice"
         )
     posted = {headers["Tallybrook-Alert-Id"] for headers, _ in receiver.got}
@@ -127,12 +128,12 @@ def test_a_poisoned_operation_comes_back(deployed: Deployed) -> None:
     def tutor() -> Any:
         return deployed.get("/entities/tutor/poisoned")["metrics"]
 
-    (record,) = wait_for(kept, WITHIN_S, "the rating is kept")
-    wait_for(lambda: tutor()["rating_count"] == 2, WITHIN_S, "the others count")
+    (record,) = wait_for_stack(kept, WITHIN_S, "the rating is kept")
+    wait_for_stack(lambda: tutor()["rating_count"] == 2, WITHIN_S, "the others count")
     assert deployed.get("/entities/student/carl")["metrics"]["sessions_7d"] == 3
     mended = json.loads(record["body"])
     mended["payload"]["tutor_rating"] = 3
     path = f"/failed/{record['failed_id']}/replay"
     assert deployed.http.post(path, json=mended).status_code == 200
-    wait_for(lambda: tutor()["rating_count"] == 3, WITHIN_S, "it counts")
+    wait_for_stack(lambda: tutor()["rating_count"] == 3, WITHIN_S, "it counts")
     assert (tutor()["avg_rating"], kept()) == (3, [])

@@ -5,7 +5,7 @@ from typing import Any
 
 from tallybrook.ports.aws.clients import client
 from tests.aws_e2e.conftest import Deployed
-from tests.support import wait_for
+from tests.support.waiting import wait_for_stack
 
 WITHIN_S = 90
 KEY = "raw/events/jane.roe+work@mail.example.com ü.ndjson"
@@ -40,7 +40,7 @@ def test_a_file_is_worked_off_once(deployed: Deployed) -> None:
 
     kinds = {KEY: b"filed", IMPORT: b"imported"}
     put()
-    wait_for(done, WITHIN_S, "both are done and put away")
+    wait_for_stack(done, WITHIN_S, "both are done and put away")
     first = files()
     for name in (KEY, IMPORT):
         one = first[name]
@@ -52,11 +52,13 @@ def test_a_file_is_worked_off_once(deployed: Deployed) -> None:
     (line,) = report.splitlines()
     assert (json.loads(line)["row"], json.loads(line)["line"]) == (71, 71)
     for series in ("filed", "imported"):
-        wait_for(lambda s=series: deployed.counted(s) == 120, WITHIN_S, f"{series} are counted")
+        wait_for_stack(
+            lambda s=series: deployed.counted(s) == 120, WITHIN_S, f"{series} are counted"
+        )
     kept = [one for one in deployed.get("/failed", limit=500)["failed"] if one["body"] == "{bad"]
     assert [one["detail"][:18] for one in kept] == ["row 71 (line 71): "]
     put()
-    wait_for(lambda: not waiting(keys()), WITHIN_S, "they are put away again")
+    wait_for_stack(lambda: not waiting(keys()), WITHIN_S, "they are put away again")
     assert files() == first
     assert [deployed.counted(series) for series in ("filed", "imported")] == [120, 120]
     assert not any("jane" in key for key in keys())

@@ -13,8 +13,9 @@ from websockets.sync.client import connect
 
 from tallybrook.ports.aws.clients import client
 from tests.aws_e2e.conftest import Deployed
-from tests.support import Running, running_product, tallybrook, wait_for
+from tests.support import Running, running_product, tallybrook
 from tests.support.faults import first
+from tests.support.waiting import wait_for_stack
 
 WITHIN_S = 60
 HOUR = "2026-03-04T05"
@@ -74,7 +75,7 @@ def test_the_same_input_gives_the_same_numbers(deployed: Deployed, embedded: Run
         assert mine["accepted"] == theirs["accepted"]
         assert mine["duplicate"] == theirs["duplicate"]
         assert mine["rejected"] == theirs["rejected"] == 3
-    wait_for(lambda: count_of(deployed.http, "view") == 240, WITHIN_S, "all are counted")
+    wait_for_stack(lambda: count_of(deployed.http, "view") == 240, WITHIN_S, "all are counted")
     for minutes in (1, 5, 15, 60):
         assert buckets(deployed.http, "view", minutes) == buckets(embedded.client, "view", minutes)
     span = {"start": f"{HOUR}:07:00Z", "end": f"{HOUR}:48:00Z"}
@@ -113,7 +114,7 @@ def test_records_are_recounted(deployed: Deployed, embedded: Running) -> None:
         assert reply.json()["rejected"] == 0
     for minutes in (60, 15, 5, 1):
         expected = buckets(embedded.client, "items", minutes)
-        wait_for(
+        wait_for_stack(
             lambda m=minutes, e=expected: buckets(deployed.http, "items", m) == e,
             WITHIN_S, f"{minutes} minutes",
         )  # fmt: skip
@@ -153,7 +154,7 @@ def test_sql_reads_the_lake_and_what_is_not_in_it_yet(
     )
     for http in (deployed.http, embedded.client):
         http.post("/events/batch", json={"events": events}).raise_for_status()
-    wait_for(lambda: count_of(deployed.http, "bought") == 120, WITHIN_S, "all are counted")
+    wait_for_stack(lambda: count_of(deployed.http, "bought") == 120, WITHIN_S, "all are counted")
     expected = embedded.client.post("/query", json={"sql": statement}).json()["rows"]
     assert len(expected) == 7
 
@@ -165,7 +166,7 @@ def test_sql_reads_the_lake_and_what_is_not_in_it_yet(
     assert rows()["rows"] == expected
     invoked = client("lambda").invoke(FunctionName=f"{deployed.stack}-lake", Payload=b"{}")
     assert "FunctionError" not in invoked, invoked["Payload"].read()
-    wait_for(lambda: rows()["metadata"]["tail_events"] == 0, WITHIN_S, "the lake has them")
+    wait_for_stack(lambda: rows()["metadata"]["tail_events"] == 0, WITHIN_S, "the lake has them")
     after = rows()
     assert after["rows"] == expected
     assert after["metadata"]["files"] > 0
@@ -223,7 +224,7 @@ def test_every_way_in_counts_once(deployed: Deployed, tmp_path: Path) -> None:
     for series, count in (
         ("from_queue", 1), ("from_bus", 1), ("from_kinesis", 2), ("from_file", 700),
     ):  # fmt: skip
-        wait_for(
+        wait_for_stack(
             lambda s=series, c=count: count_of(deployed.http, s) == c,
             WITHIN_S, f"{series}: {count_of(deployed.http, series)} of {count}",
         )  # fmt: skip
@@ -239,12 +240,12 @@ def test_a_poisoned_record_comes_back_by_replay(deployed: Deployed) -> None:
     def kept() -> list[Any]:
         return [f for f in deployed.get("/failed", limit=500)["failed"] if "mended" in f["body"]]
 
-    (record,) = wait_for(kept, WITHIN_S, "it is kept")
+    (record,) = wait_for_stack(kept, WITHIN_S, "it is kept")
     mended = json.loads(poison) | {"timestamp": f"{HOUR}:00:00Z"}
     path = f"/failed/{record['failed_id']}/replay"
     assert deployed.http.post(path, json=mended).status_code == 200
     assert deployed.http.post(path, json=mended).status_code == 409
-    wait_for(lambda: count_of(deployed.http, "mended") == 1, WITHIN_S, "it is counted")
+    wait_for_stack(lambda: count_of(deployed.http, "mended") == 1, WITHIN_S, "it is counted")
     assert not kept()
 
 
@@ -264,14 +265,14 @@ def test_a_failing_function_sends_to_the_dead_letters(deployed: Deployed) -> Non
     with deployed.with_environment("sqs", TALLYBROOK_STACK="not-there"):
         body = json.dumps({"event_type": "redriven", "event_id": "d1", "user_id": "u"})
         sqs.send_message(QueueUrl=queue, MessageBody=body)
-        wait_for(lambda: depth() == 1, WITHIN_S, "it is a dead letter")
+        wait_for_stack(lambda: depth() == 1, WITHIN_S, "it is a dead letter")
     assert count_of(deployed.http, "redriven") == 0
     # A function that takes longer than this would be called again, and again, until it is dead.
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "60"})
     ran = tallybrook("failed", "redrive", "--stack", deployed.stack)
     assert (ran.code, ran.err.split()[0]) == (0, "1"), ran.err
-    wait_for(lambda: count_of(deployed.http, "redriven") == 1, WITHIN_S, "it is counted")
-    wait_for(lambda: depth() == 0, WITHIN_S, "no dead letter is left")
+    wait_for_stack(lambda: count_of(deployed.http, "redriven") == 1, WITHIN_S, "it is counted")
+    wait_for_stack(lambda: depth() == 0, WITHIN_S, "no dead letter is left")
 
 
 def test_throttles_and_crashes_in_the_middle(deployed: Deployed) -> None:
@@ -287,15 +288,17 @@ def test_throttles_and_crashes_in_the_middle(deployed: Deployed) -> None:
             assert deployed.send(events[:150])["accepted"] == 150
         with faults.failing(first(7, "lose", "PutItem")):
             assert deployed.send(events[150:])["accepted"] == 150
-        wait_for(lambda: count_of(deployed.http, "stormy") == 300, WITHIN_S, "all are counted")
+        wait_for_stack(
+            lambda: count_of(deployed.http, "stormy") == 300, WITHIN_S, "all are counted"
+        )
         again = drawn("stormier", 200, 5)
         with faults.failing(first(3, "lose", "TransactWriteItems")):
             assert deployed.send(again)["accepted"] == 200
-            wait_for(lambda: count_of(deployed.http, "stormier") == 200, WITHIN_S, "counted")
+            wait_for_stack(lambda: count_of(deployed.http, "stormier") == 200, WITHIN_S, "counted")
         last = drawn("stormiest", 200, 6)
         with faults.failing(first(9, "drop", "TransactWriteItems")):
             assert deployed.send(last)["accepted"] == 200
-            wait_for(lambda: count_of(deployed.http, "stormiest") == 200, 90, "counted")
+            wait_for_stack(lambda: count_of(deployed.http, "stormiest") == 200, 90, "counted")
         assert {"PutItem", "TransactWriteItems"} <= set(faults.spoiled)
         assert sum(buckets(deployed.http, "stormiest", 1).values()) == 200
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from tallybrook.ports.aws.clients import client
 from tests.aws_e2e.conftest import Deployed
-from tests.support import wait_for
 from tests.support.faults import first
+from tests.support.waiting import wait_for_stack
 
 WITHIN_S = 90
 
@@ -29,12 +29,14 @@ def test_a_file_goes_through_the_state_machine(deployed: Deployed) -> None:
         def run() -> Any:
             return deployed.get(f"/runs/{run_id}")
 
-        wait_for(lambda: run()["status"] not in ("queued", "running"), WITHIN_S, "the run's end")
+        wait_for_stack(
+            lambda: run()["status"] not in ("queued", "running"), WITHIN_S, "the run's end"
+        )
     found = run()
     assert found["status"] == "succeeded", found
     assert sum(step["tries"] for step in found["steps"]) >= 5
     assert found["steps"][3]["output"] == {"stored": 60, "rejected": 1}
-    wait_for(lambda: deployed.counted("worked_off") == 60, WITHIN_S, "all are counted")
+    wait_for_stack(lambda: deployed.counted("worked_off") == 60, WITHIN_S, "all are counted")
     again = deployed.http.post("/runs", json={"kind": "file", "key": key}).json()
     assert (again["run_id"], again["status"]) == (run_id, "succeeded")
 
@@ -44,7 +46,7 @@ def test_a_range_is_counted_again(deployed: Deployed) -> None:
     right."""
     asked = {"kind": "range", "start": "2026-03-04", "end": "2026-03-05"}
     run_id = deployed.http.post("/runs", json=asked).json()["run_id"]
-    wait_for(
+    wait_for_stack(
         lambda: deployed.get(f"/runs/{run_id}")["status"] not in ("queued", "running"),
         WITHIN_S, "the run's end",
     )  # fmt: skip

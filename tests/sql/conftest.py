@@ -1,19 +1,20 @@
-"""A data directory with a log and a lake, and an engine over it."""
+"""A data directory with a log and a lake, and statements answered over it."""
 
-import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import msgspec
 import pytest
 
 from tallybrook.lake.consumer import LakeConsumer
-from tallybrook.ports.lake.local import LocalLake
+from tallybrook.ports.lake.local import LocalLake, LocalLakeReader
 from tallybrook.ports.log import Chunk
-from tallybrook.ports.sql import Limits, QueryRequest, QueryResult
-from tallybrook.ports.sql.local import LocalSqlEngine
+from tallybrook.ports.log.local import SqliteLogReader
+from tallybrook.ports.sql import Limits, QueryFailedError, QueryRequest, QueryResult, ResultColumn
+from tallybrook.sql.session import Session, public_message
 
 DAY_US = 86_400_000_000
 MAY_1_2024_US = 1_714_521_600_000_000
@@ -82,26 +83,26 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.fixture(scope="module")
-def runner() -> Iterator[asyncio.Runner]:
-    with asyncio.Runner() as runner:
-        yield runner
-
-
-@pytest.fixture(scope="module")
-def engine(world: World, runner: asyncio.Runner) -> Iterator[LocalSqlEngine]:
-    engine = LocalSqlEngine(
-        world.data_dir, children=1, max_waiting=2, limits=Limits(256 * 1024 * 1024, 2)
-    )
-    runner.run(engine.start())
-    yield engine
-    runner.run(engine.close())
-
-
-@pytest.fixture(scope="module")
-def run(engine: LocalSqlEngine, runner: asyncio.Runner) -> Run:
-    """``run(sql, account, **request)``: the result, or the error."""
+def run(world: World) -> Run:
+    """``run(sql, account, **request)``: the result, or the error; what a child process does, in
+    this one."""
+    log = SqliteLogReader(world.data_dir / "log.db")
+    session = Session(LocalLakeReader(world.data_dir), log, Limits(256 * 1024 * 1024, 2))
 
     def ask(sql: str, account: str = "acme", **fields: Any) -> QueryResult:
-        return runner.run(engine.run(QueryRequest(account_id=account, sql=sql, **fields)))
+        columns: list[Any] = []
+        rows: list[Any] = []
+
+        def emit(part: list[Any]) -> None:
+            (columns if part and isinstance(part[0], ResultColumn) else rows).extend(part)
+
+        request = QueryRequest(account_id=account, sql=sql, **fields)
+        try:
+            outcome = session.run(request, emit)
+        except duckdb.Error as error:
+            raise QueryFailedError(public_message(error, str(world.data_dir))) from error
+        finally:
+            session.prepare()
+        return QueryResult(execution_id="", columns=columns, rows=rows, metadata=outcome.metadata)
 
     return ask

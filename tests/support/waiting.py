@@ -11,7 +11,12 @@ T = TypeVar("T")
 _LOOK_EVERY_S = 0.02
 
 
-def wait_for(condition: Callable[[], T], within_s: float = 20.0, what: str = "") -> T:
+def wait_for(
+    condition: Callable[[], T],
+    within_s: float = 20.0,
+    what: str = "",
+    every_s: float = _LOOK_EVERY_S,
+) -> T:
     """The first truthy value of ``condition``; ``AssertionError`` after ``within_s`` seconds."""
     deadline = time.monotonic() + within_s
     pause = threading.Event()
@@ -20,7 +25,13 @@ def wait_for(condition: Callable[[], T], within_s: float = 20.0, what: str = "")
         if value:
             return value
         assert time.monotonic() < deadline, f"not within {within_s:g} s: {what or condition}"
-        pause.wait(_LOOK_EVERY_S)
+        pause.wait(every_s)
+
+
+def wait_for_stack(condition: Callable[[], T], within_s: float = 20.0, what: str = "") -> T:
+    """The same of a deployed stack: a look at it is a call of a function, and takes from what the
+    stack is doing."""
+    return wait_for(condition, within_s, what, every_s=0.25)
 
 
 def is_gone(pid: int) -> bool:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tallybrook.costs.budget import Budget
+from tallybrook.events.instants import DAY_US, HOUR_US
 from tallybrook.ports.clock import Clock, system_clock
 from tallybrook.settings import Settings
 from tallybrook.wiring.usage import open_local_usage, open_usage
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tallybrook.ports.objects import Objects
     from tallybrook.ports.state import State
     from tallybrook.ports.usage import UsageStore
+    from tallybrook.sql.saved import Refresh
     from tallybrook.workflows.advancing import Work
     from tallybrook.workflows.requesting import Desk
     from tallybrook.workflows.runs import Run
@@ -165,7 +167,8 @@ def jobs_of(
     """What is done by the clock, by the names of the schedules."""
     from tallybrook.workflows.clockwork import Clockwork, jobs
 
-    refresh = None if settings.backend == "aws" else partial(_refresh, settings, work, state)
+    refreshing = _refresh_there if settings.backend == "aws" else _refresh
+    refresh = partial(refreshing, settings, work, state)
     return jobs(
         Clockwork(
             work.objects, work.counters, usage, state, work.bus, work.clock,
@@ -176,23 +179,51 @@ def jobs_of(
     )  # fmt: skip
 
 
+def _rhythms(slot_us: int) -> "list[Refresh]":
+    """Every hour, at midnight also every day, and on Mondays every week."""
+    days, hours = divmod(slot_us // HOUR_US, DAY_US // HOUR_US)
+    if hours:
+        return ["hourly"]
+    monday = days % 7 == 4  # 1970-01-05 was one
+    return ["hourly", "daily", "weekly"] if monday else ["hourly", "daily"]
+
+
+def _refresh_there(
+    settings: Settings, work: "Work", state: "State", slot_us: int
+) -> dict[str, Any]:
+    """The same in a stack, where the function that has the SQL engine runs one a call. Raises
+    ``StorageError`` where a call failed: all is done again, and changes nothing."""
+    from tallybrook.ports.aws.calling import call
+    from tallybrook.sql.libraries import Library
+    from tallybrook.sql.refreshing import due
+    from tallybrook.wiring.aws import open_aws_keys
+
+    wanted = [query.id for every in _rhythms(slot_us) for query in due(Library(None), every)]
+    keys = open_aws_keys(settings, work.clock).stored() if wanted else []
+    failed: dict[str, str] = {}
+    done = 0
+    for account_id in sorted({key.account_id for key in keys}):
+        for query_id in wanted:
+            asked = {"account_id": account_id, "query_id": query_id, "now_us": work.clock()}
+            told = call(f"{settings.stack}-query", {"refresh": asked})
+            if "failed" in told:
+                failed[f"{account_id}/{query_id}"] = told["failed"]
+            else:
+                done += 1
+    return {"refreshed": done, "failed": failed}
+
+
 def _refresh(settings: Settings, work: "Work", state: "State", slot_us: int) -> dict[str, Any]:
     """Run the saved queries of a slot's rhythms for every account that has been counted."""
     import asyncio
     from pathlib import Path
 
-    from tallybrook.events.instants import DAY_US, HOUR_US
     from tallybrook.sql.libraries import Library
     from tallybrook.sql.refreshing import Refreshed, refresh_due
-    from tallybrook.sql.saved import Refresh
     from tallybrook.wiring.local import open_sql
 
     library = Library(Path(settings.queries) if settings.queries else None)
     accounts = sorted({key[0] for key, _ in work.counters.everything(None)})
-    days, hours = divmod(slot_us // HOUR_US, DAY_US // HOUR_US)
-    rhythms: list[Refresh] = ["hourly"]
-    if hours == 0:
-        rhythms += ["daily", "weekly"] if days % 7 == 4 else ["daily"]  # 1970-01-05 was a Monday
 
     async def run() -> list[Refreshed]:
         engine = open_sql(settings)
@@ -207,7 +238,7 @@ def _refresh(settings: Settings, work: "Work", state: "State", slot_us: int) -> 
                     accounts=accounts,
                     now_us=work.clock(),
                 )
-                for every in rhythms
+                for every in _rhythms(slot_us)
             ]
         finally:
             await engine.close()

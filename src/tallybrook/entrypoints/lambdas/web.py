@@ -7,9 +7,9 @@ import asyncio
 import logging
 from base64 import b64decode
 from binascii import Error as Base64Error
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from mangum import Mangum
@@ -17,7 +17,13 @@ from mangum import Mangum
 from tallybrook.entrypoints.lambdas import runtime
 from tallybrook.entrypoints.server.app import Server
 from tallybrook.entrypoints.server.problems import CONTENT_TYPE, headers_of, problem_of
-from tallybrook.errors import MalformedError, TallybrookError, UnsupportedTypeError
+from tallybrook.errors import (
+    MalformedError,
+    StorageError,
+    TallybrookError,
+    UnsupportedTypeError,
+)
+from tallybrook.ports.sql import SqlEngine
 from tallybrook.wiring import ensure_admin_key
 
 _TEXT_TYPES = [
@@ -27,12 +33,15 @@ _TEXT_TYPES = [
 _log = logging.getLogger("tallybrook.lambda")
 
 
+Answer = TypeVar("Answer")
+
+
 class Web:
     """The running application. Raises what opening the stack raises."""
 
     def __init__(self, *, sql: bool) -> None:
         ensure_admin_key(runtime.settings())
-        server = Server(runtime.settings(), sql=sql)
+        self._server = server = Server(runtime.settings(), sql=sql)
         self._lifespan: AbstractAsyncContextManager[Any] = server.app.router.lifespan_context(
             server.app
         )
@@ -49,6 +58,12 @@ class Web:
     def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         asyncio.set_event_loop(self._loop)  # the adapter runs the loop that it finds
         return self._adapter(dict(event), context)
+
+    def run(self, use: Callable[[SqlEngine], Coroutine[Any, Any, Answer]]) -> Answer:
+        """What comes of using the SQL engine. Raises ``NotFoundError`` where there is none."""
+        if self._server.running is None:
+            raise StorageError("the application has not started")
+        return self._loop.run_until_complete(use(self._server.running.sql))
 
     def close(self) -> None:
         """End the application; what the log has queued is committed first."""
