@@ -22,6 +22,7 @@ STRUCTURE = frozenset(
         "DataTypeParam",
         "Distinct",
         "Div",
+        "Dot",
         "EQ",
         "Escape",
         "Except",
@@ -50,6 +51,7 @@ STRUCTURE = frozenset(
         "LTE",
         "Like",
         "Limit",
+        "LimitOptions",
         "Literal",
         "Mod",
         "Mul",
@@ -179,6 +181,7 @@ FUNCTIONS: dict[str, str] = {
     "Month": "month",
     "Week": "week",
     "WeekOfYear": "week_of_year",
+    "YearOfWeek": "year_of_week, yow",
     "Day": "day",
     "DayOfMonth": "day_of_month",
     "DayOfWeekIso": "day_of_week, dow",
@@ -203,11 +206,20 @@ FUNCTIONS: dict[str, str] = {
     "ArrayToString": "array_join",
     "ArrayDistinct": "array_distinct",
     "GenerateSeries": "sequence",
+    "ArrayMax": "array_max",
+    "ArrayMin": "array_min",
+    # maps
+    "Map": "map",
+    "MapKeys": "map_keys",
 }
 """Syntax tree class of a function → its Trino names."""
 
 NAMED_FUNCTIONS: dict[str, str] = {
     "every": "BOOL_AND",
+    "geometric_mean": "GEOMEAN",
+    "histogram": "HISTOGRAM",
+    "is_finite": "ISFINITE",
+    "map_values": "MAP_VALUES",
 }
 """Functions the parser has no class for: Trino name → DuckDB name."""
 

@@ -9,15 +9,16 @@ from typing import Any, Literal
 
 from msgspec import Struct
 from sqlglot import ErrorLevel, exp, parse
-from sqlglot.dialects.trino import Trino
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import TokenType
 
-from tallybrook.lake.tables import TABLES
+from tallybrook.lake.tables import TABLES, Table
 from tallybrook.ports.sql import Parameter, QueryRefusedError
-from tallybrook.sql import names, parameters, pruning
+from tallybrook.sql import names, parameters, pruning, shape, touched
+from tallybrook.sql.dialect import Statements
 from tallybrook.sql.grammar import ADVICE, FUNCTIONS, NAMED_FUNCTIONS, STRUCTURE, TYPES
-from tallybrook.sql.translate import translate
+from tallybrook.sql.hints import hints
+from tallybrook.sql.translate import duckdb_text, exact_text, translate
 
 MAX_CHARACTERS = 32_768
 MAX_TOKENS = 8_000
@@ -31,11 +32,13 @@ _ONLY = "Only one SELECT, WITH, SHOW TABLES, DESCRIBE or EXPLAIN can run."
 
 
 class Scan(Struct, frozen=True):
-    """One place that reads a table: the view's name, and what it says about time."""
+    """One place that reads a table: the view's name, what it says about time, and the columns
+    that may be touched there."""
 
     view: str
     table: str
     need: pruning.Need
+    columns: frozenset[str] = frozenset()
 
 
 class Terms(Struct, frozen=True):
@@ -49,11 +52,13 @@ class Terms(Struct, frozen=True):
 class Statement(Struct, frozen=True):
     """A statement that may run. ``sql`` is DuckDB's; ``rows`` is the answer where no data is read.
 
-    ``columns`` are the columns of ``events`` that may be touched.
+    ``exact_sql`` is the same with exact counts where ``sql`` has approximate ones. ``columns`` are
+    those that may be touched, of any table.
     """
 
     kind: Literal["select", "explain", "static"]
     sql: str = ""
+    exact_sql: str = ""
     parameters: dict[str, Parameter] = {}
     scans: tuple[Scan, ...] = ()
     columns: frozenset[str] = frozenset()
@@ -113,7 +118,7 @@ def _query(
 
 def _tokens(sql: str) -> list[Any]:
     """Tokens without the closing semicolon; refuses a second statement and deep brackets."""
-    tokens = Trino().tokenize(sql)
+    tokens = Statements().tokenize(sql)
     while tokens and tokens[-1].token_type == TokenType.SEMICOLON:
         tokens.pop()
     if not tokens:
@@ -146,7 +151,7 @@ def _static(tokens: list[Any]) -> Statement:
         )
         headings = ("Column", "Type", "Extra", "Comment")
         return Statement(kind="static", headings=headings, rows=described)
-    raise QueryRefusedError("That cannot be shown.", "SHOW TABLES and DESCRIBE events can.")
+    raise QueryRefusedError("That cannot be shown.", "SHOW TABLES and DESCRIBE a table can.")
 
 
 def _select(
@@ -155,27 +160,31 @@ def _select(
     terms: Terms,
     kind: Literal["select", "explain"],
 ) -> Statement:
-    statements = parse(sql, dialect="trino", error_level=ErrorLevel.RAISE)
+    statements = parse(sql, dialect=Statements, error_level=ErrorLevel.RAISE)
     tree = statements[0] if len(statements) == 1 else None
     if not isinstance(tree, exp.Select | exp.SetOperation | exp.Subquery):
         raise QueryRefusedError("That is no query.", _ONLY)
     _check_depth(tree)
     _check_nodes(tree, values)
+    shape.check(tree)
     names.check(tree)
-    columns, hints = _columns(tree), _hints(tree)
+    advice = hints(tree)
     _name_columns(tree)
+    bases = touched.bases(tree)
     tree = translate(tree, terms.now_us)
-    scans = _scans(tree)
+    scans = _scans(bases)
     if not terms.full_scan:
         _check_filters(scans)
     _limit_rows(tree, terms.max_rows)
+    text = duckdb_text(tree)
     return Statement(
         kind=kind,
-        sql=tree.sql(dialect="duckdb", comments=False),
+        sql=text,
+        exact_sql=exact_text(tree, text),
         parameters=values,
         scans=scans,
-        columns=columns,
-        hints=hints,
+        columns=frozenset(name for scan in scans for name in scan.columns),
+        hints=advice,
     )
 
 
@@ -218,26 +227,6 @@ def _check_named(node: exp.Anonymous) -> None:
         )
 
 
-def _columns(tree: exp.Expr) -> frozenset[str]:
-    """Every column of ``events`` that is named anywhere; all of them behind a star."""
-    known = TABLES["events"].names
-    if any(not isinstance(star.parent, exp.Count) for star in tree.find_all(exp.Star)):
-        return known
-    return frozenset(c.name.lower() for c in tree.find_all(exp.Column)) & known
-
-
-def _hints(tree: exp.Expr) -> tuple[str, ...]:
-    hints = []
-    if any(not isinstance(star.parent, exp.Count) for star in tree.find_all(exp.Star)):
-        hints.append("SELECT * reads every column: name the ones you need.")
-    grouped = tree.args.get("group") or tree.find(exp.AggFunc)
-    if tree.find(exp.Table) and not tree.args.get("limit") and not grouped:
-        hints.append("There is no LIMIT: the answer is cut at the row limit.")
-    if any(isinstance(node.this, exp.Distinct) for node in tree.find_all(exp.Count)):
-        hints.append("count(DISTINCT x) is exact; approx_distinct(x) needs less time and memory.")
-    return tuple(hints)
-
-
 def _name_columns(tree: exp.Expr) -> None:
     """A column without a name is called by its place, as Athena does."""
     first: exp.Expr | None = tree
@@ -256,29 +245,41 @@ def _limit_rows(tree: exp.Expr, max_rows: int) -> None:
         tree.set("limit", exp.Limit(expression=exp.Literal.number(max_rows + 1)))
 
 
-def _scans(tree: exp.Expr) -> tuple[Scan, ...]:
+def _scans(bases: list[touched.Base]) -> tuple[Scan, ...]:
     """Give every place that reads a table a view of its own, so that each is pruned by itself."""
+    if len(bases) > MAX_SCANS:
+        raise QueryRefusedError(f"The tables are read in over {MAX_SCANS} places.", "Use WITH.")
     scans: list[Scan] = []
-    for table in [t for t in tree.find_all(exp.Table) if names.is_base_table(t)]:
-        scan = Scan(f"tb_scan_{len(scans)}", table.name.lower(), pruning.need(table))
-        scans.append(scan)
+    for base in bases:
+        table = base.node
+        view = f"tb_scan_{len(scans)}"
+        scans.append(Scan(view, base.table.name, pruning.need(table, base.table), base.columns))
         if not table.alias:
             table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name)))
-        table.set("this", exp.to_identifier(scan.view))
-    if len(scans) > MAX_SCANS:
-        raise QueryRefusedError(f"The tables are read in over {MAX_SCANS} places.", "Use WITH.")
+        table.set("this", exp.to_identifier(view))
     return tuple(scans)
 
 
 def _check_filters(scans: tuple[Scan, ...]) -> None:
     for scan in scans:
-        if not scan.need:
+        table = TABLES[scan.table]
+        if not scan.need and table.filters:
+            names_ = [p.name for p in table.partitions if p.name in table.filters]
             raise QueryRefusedError(
-                f"{scan.table} is partitioned by date and this reads all of it.",
-                "Filter each place that reads it on date or timestamp with a constant (qualify"
-                " the column where tables are joined), for example WHERE date >="
-                " date_add('day', -7, current_date), or ask for a full scan.",
+                f"{scan.table} is partitioned by {' and '.join(names_)} and this reads all of it.",
+                f"Filter each place that reads it on {' or '.join(table.filters)} with a constant"
+                f" (qualify the column where tables are joined), for example {_example(table)}, or"
+                " ask for a full scan.",
             )
+
+
+def _example(table: Table) -> str:
+    kinds = {partition.kind for partition in table.partitions}
+    if "day" in kinds:
+        return "WHERE date >= date_add('day', -7, current_date)"
+    if "day_text" in kinds:
+        return "WHERE date >= date_format(date_add('day', -7, current_date), '%Y/%m/%d')"
+    return "WHERE year = year(current_date) AND month = month(current_date)"
 
 
 def _first_line(error: Exception) -> str:

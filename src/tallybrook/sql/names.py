@@ -9,6 +9,13 @@ from tallybrook.ports.sql import QueryRefusedError
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
 _TABLE_ARGS = {"this", "alias"}
+_FIELDS = frozenset(
+    name
+    for table in TABLES.values()
+    for column in table.all_columns
+    for name in re.findall(r"(\w+) (?:DOUBLE|INTEGER|BIGINT|VARCHAR)", column.type)
+)
+"""The fields of rows inside of columns."""
 
 
 def check(tree: exp.Expr) -> None:
@@ -70,15 +77,30 @@ def _names_defined(tree: exp.Expr) -> set[str]:
     for node in tree.find_all(exp.Alias, exp.TableAlias):
         names.add(node.alias.lower() if isinstance(node, exp.Alias) else node.name.lower())
         names.update(column.name.lower() for column in node.args.get("columns") or ())
+    for node in tree.find_all(exp.Unnest):
+        if isinstance(place := node.args.get("offset"), exp.Identifier):
+            names.add(place.name.lower())
     return names
 
 
 def _check_column(column: exp.Column, known: set[str]) -> None:
-    if column.args.get("db") or column.args.get("catalog"):
+    name = column.name.lower()
+    parts = column.args.get("db") or column.args.get("catalog")
+    if parts and (name not in _FIELDS or column.args.get("catalog")):
         raise QueryRefusedError(f"{column.sql()!r} has too many parts.", "Write table.column.")
-    if not isinstance(column.this, exp.Star) and column.name.lower() not in known:
-        raise QueryRefusedError(
-            f"There is no column {column.name!r}.",
-            f"The columns of events are: {', '.join(c.name for c in TABLES['events'].all_columns)}."
-            " Values inside properties are read with json_extract_scalar(properties, '$.name').",
-        )
+    if isinstance(column.this, exp.Star) or name in known or (column.table and name in _FIELDS):
+        return
+    raise QueryRefusedError(
+        f"There is no column {column.name!r}.",
+        f"{_columns_of(column)} Values inside properties are read with"
+        " json_extract_scalar(properties, '$.name').",
+    )
+
+
+def _columns_of(column: exp.Column) -> str:
+    """The columns of the tables that the statement reads."""
+    read = {t.name.lower() for t in column.root().find_all(exp.Table)} & set(TABLES)
+    return " ".join(
+        f"The columns of {name} are: {', '.join(c.name for c in TABLES[name].all_columns)}."
+        for name in sorted(read or {"events"})
+    )

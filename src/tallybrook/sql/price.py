@@ -1,6 +1,7 @@
 """What a scan costs: bytes of the touched columns in the files that cannot be left out."""
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 
 from tallybrook.costs.prices import prices
 from tallybrook.costs.queries import query_cost
@@ -8,6 +9,8 @@ from tallybrook.ports.lake import DataFile
 from tallybrook.sql.pruning import Bound, Either, Need, Side
 
 DAY_US = 86_400_000_000
+EPOCH = date(1970, 1, 1)
+FIRST_US, LAST_US = -(1 << 63), (1 << 63) - 1
 
 
 def usd(scanned_bytes: int) -> float:
@@ -41,12 +44,24 @@ def _part_may_hold(file: DataFile, part: Bound | Either, instants: Instants) -> 
 
 
 def _meets(file: DataFile, side: Side, instant: int) -> bool:
+    first, last = _span(file)
     if side == "lower":
-        return file.max_us >= instant
+        return last >= instant
     if side == "upper":
-        return file.min_us <= instant
+        return first <= instant
     day = instant // DAY_US * DAY_US
-    return file.max_us >= day if side == "lower_day" else file.min_us < day + DAY_US
+    return last >= day if side == "lower_day" else first < day + DAY_US
+
+
+def _span(file: DataFile) -> tuple[int, int]:
+    """The first and last instant that a row can be of: by its times, else by its day."""
+    if file.min_us or file.max_us:
+        return file.min_us, file.max_us
+    day = file.values.get("date")
+    if day is None:
+        return FIRST_US, LAST_US
+    start = (date.fromisoformat(day.replace("/", "-")) - EPOCH).days * DAY_US
+    return start, start + DAY_US - 1
 
 
 def bounds(need: Need) -> list[Bound]:

@@ -1,52 +1,74 @@
-"""The end of the log that the lake does not have yet, as a table of the query's connection."""
+"""The end of the log that the lake does not have yet, as tables of the query's connection."""
+
+from collections.abc import Iterable
 
 import duckdb
-from msgspec import Struct
+from msgspec import Struct, field
 
-from tallybrook.lake.rows import BadLine, columns, decode
-from tallybrook.lake.tables import EVENTS, parquet_select
+from tallybrook.lake.erased import Leaving
+from tallybrook.lake.routes import Batch, route
+from tallybrook.lake.rows import BadLine, decode
+from tallybrook.lake.scan import partition_value
+from tallybrook.lake.tables import TABLES, Table, incoming_select
+from tallybrook.ports.lake import Snapshot
 from tallybrook.ports.log import LogReader
 
 PAGE = 50_000
 LONG_TAIL = 200_000
 
-_ROW = (
-    f"{parquet_select(EVENTS)}, CAST(account_id AS VARCHAR) AS account_id,"
-    " CAST(make_timestamp(timestamp) AS DATE) AS date"
-)
-
 
 class Tail(Struct):
-    """``events`` rows of the account in the table ``tb_tail``; complete up to ``position``."""
+    """``events`` of the account that were read, complete up to ``position``, and how many rows
+    they come to by table: those of a table are in ``name_of`` it."""
 
     position: int
     events: int = 0
+    rows: dict[str, int] = field(default_factory=dict)
+
+
+def name_of(table: str) -> str:
+    """What the rows of a table that are in the log alone are called."""
+    return f"tb_tail_{table}"
 
 
 def load(
-    connection: duckdb.DuckDBPyConnection, log: LogReader, account_id: str, after_seq: int
+    connection: duckdb.DuckDBPyConnection,
+    log: LogReader,
+    account_id: str,
+    after: Snapshot,
+    tables: Iterable[str],
 ) -> Tail:
     """Read on from a lake position to the head of the log, page by page.
 
-    Lines that cannot be rows are left out: the lake's consumer keeps them as failed records.
+    Lines that cannot be rows are left out: the lake's consumer keeps them as failed records. So is
+    who was erased.
     """
-    tail = Tail(after_seq)
-    while chunks := log.chunks("events", tail.position, PAGE):
-        mine = f'"account_id":"{account_id}"'.encode()
+    tail, leaving = Tail(after.position), Leaving(after.erased)
+    wanted = {name: TABLES[name] for name in tables if TABLES[name].source == "log"}
+    mine = f'"account_id":"{account_id}"'.encode()
+    while wanted and (chunks := log.chunks("events", tail.position, PAGE)):
         here = [chunk for chunk in chunks if mine in chunk.body]
         events = [e for e in decode(here, tail.position, _leave) if e.account_id == account_id]
-        if events:
-            _append(connection, columns(events), first=not tail.events)
+        for batch in route(leaving.out(events), _leave, wanted):
+            _append(connection, batch, tail)
         tail.events += len(events)
         tail.position = chunks[-1].last_seq
     return tail
 
 
-def _append(connection: duckdb.DuckDBPyConnection, rows: dict[str, object], first: bool) -> None:
-    connection.register("tb_incoming", rows)
-    into = "CREATE TABLE tb_tail AS" if first else "INSERT INTO tb_tail"
-    connection.execute(f"{into} SELECT {_ROW} FROM tb_incoming")
+def _append(connection: duckdb.DuckDBPyConnection, batch: Batch, tail: Tail) -> None:
+    name, before = batch.table.name, tail.rows.get(batch.table.name, 0)
+    connection.register("tb_incoming", batch.columns)
+    into = f"INSERT INTO {name_of(name)}" if before else f"CREATE TABLE {name_of(name)} AS"
+    connection.execute(f"{into} {_select(batch.table)}")
     connection.unregister("tb_incoming")
+    tail.rows[name] = before + batch.rows
+
+
+def _select(table: Table) -> str:
+    """All columns as a query sees them."""
+    names = [f'"{c.name}"' for c in table.columns] + [partition_value(p) for p in table.partitions]
+    return f"SELECT {', '.join(names)} FROM ({incoming_select(table, 'tb_incoming')})"
 
 
 def _leave(_bad: BadLine) -> None:

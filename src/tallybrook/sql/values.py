@@ -8,12 +8,15 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from tallybrook.ports.sql import QueryFailedError
+
 SAFE_INTEGER = 2**53
 
 _NAMES = {
     "FLOAT": "real",
-    "HUGEINT": "decimal(38,0)",
-    "UHUGEINT": "decimal(38,0)",
+    # What sums of integers are in DuckDB; in Trino they are bigint.
+    "HUGEINT": "bigint",
+    "UHUGEINT": "bigint",
     "UBIGINT": "decimal(20,0)",
     "UINTEGER": "bigint",
     "USMALLINT": "integer",
@@ -69,6 +72,8 @@ class Cells:
 
 
 def _integer(value: int) -> int | str:
+    if not -(2**63) <= value < 2**63:
+        raise QueryFailedError(f"{value} is no bigint: the sum is too large.")
     return value if -SAFE_INTEGER <= value <= SAFE_INTEGER else str(value)
 
 

@@ -1,8 +1,5 @@
-"""The calls that ask for metrics and run SQL."""
+"""The call that asks for a metric over time."""
 
-import asyncio
-
-import msgspec
 from msgspec import Struct
 from starlette.responses import Response
 
@@ -11,16 +8,11 @@ from tallybrook.analytics.plan import Plan, plan
 from tallybrook.analytics.scanned import statements, values
 from tallybrook.counters.series import resolve
 from tallybrook.entrypoints.server import params
-from tallybrook.entrypoints.server.bodies import read_body, require_json_type
-from tallybrook.entrypoints.server.context import Call, Context
+from tallybrook.entrypoints.server.context import Call
 from tallybrook.entrypoints.server.problems import json_response
-from tallybrook.errors import FieldError, InvalidError, TallybrookError
-from tallybrook.events.checks import require_json, require_utf8
+from tallybrook.errors import InvalidError
 from tallybrook.events.instants import MINUTE_US, format_instant
 from tallybrook.ports.log import Kind
-from tallybrook.ports.sql import MAX_ROWS, Parameter, QueryRequest
-
-MAX_QUERY_BYTES = 256 * 1024
 
 
 class Point(Struct):
@@ -42,22 +34,6 @@ class Analytics(Struct):
     series: list[Point]
     source: str
     complete: bool
-
-
-class QueryIn(Struct):
-    """The body of POST /query; ``query`` is another name for ``sql``."""
-
-    sql: str | None = None
-    query: str | None = None
-    parameters: dict[str, Parameter] = {}
-    max_scanned_bytes: int | None = None
-    timeout_s: float | None = None
-    limit: int | None = None
-    full_scan: bool = False
-    dry_run: bool = False
-
-
-_QUERY = msgspec.json.Decoder(QueryIn)
 
 
 async def analytics(call: Call) -> Response:
@@ -119,71 +95,3 @@ def _answer(
             asked.end_us <= now_us // MINUTE_US * MINUTE_US,
         )
     )
-
-
-async def query(call: Call) -> Response:
-    require_json_type(call.request.headers)
-    body = await read_body(call.request, MAX_QUERY_BYTES)
-    request = _request(body, call)
-    call.principal.take_query()
-    telemetry = call.context.telemetry
-    telemetry.queries += 1
-    try:
-        result = await _unless_gone(call, call.context, request)
-    except TallybrookError:
-        telemetry.queries_refused += 1
-        raise
-    return json_response(result)
-
-
-def _request(body: bytes, call: Call) -> QueryRequest:
-    require_utf8(body)
-    require_json(body)
-    try:
-        asked = _QUERY.decode(body)
-    except msgspec.MsgspecError as error:
-        raise InvalidError("the query cannot be read", [FieldError("", str(error))]) from None
-    sql = asked.sql or asked.query
-    if not sql or not sql.strip():
-        raise InvalidError.of("/sql", "is required")
-    settings = call.context.settings
-    most = asked.limit if asked.limit is not None else 10_000
-    if not 0 < most <= MAX_ROWS:
-        raise InvalidError.of("/limit", f"must be from 1 to {MAX_ROWS}")
-    for name, value in (
-        ("timeout_s", asked.timeout_s),
-        ("max_scanned_bytes", asked.max_scanned_bytes),
-    ):
-        if value is not None and not 0 < value < 1 << 53:
-            raise InvalidError.of(f"/{name}", "must be above 0")
-    return QueryRequest(
-        account_id=call.account_id,
-        sql=sql,
-        parameters=asked.parameters,
-        max_scanned_bytes=min(
-            asked.max_scanned_bytes or settings.query_max_bytes, settings.query_max_bytes
-        ),
-        timeout_s=min(asked.timeout_s or settings.query_timeout_s, settings.query_timeout_s),
-        max_rows=most,
-        full_scan=asked.full_scan,
-        dry_run=asked.dry_run,
-    )
-
-
-async def _unless_gone(call: Call, context: Context, request: QueryRequest) -> object:
-    """Run the query; a client that goes away takes it along."""
-    running = asyncio.ensure_future(context.sql.run(request))
-    leaving = asyncio.ensure_future(_gone(call))
-    try:
-        await asyncio.wait({running, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if not running.done():
-            raise TallybrookError("the client went away")
-        return running.result()
-    finally:
-        for task in (running, leaving):
-            task.cancel()
-
-
-async def _gone(call: Call) -> None:
-    while (await call.request.receive())["type"] != "http.disconnect":
-        pass

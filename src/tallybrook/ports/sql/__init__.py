@@ -10,14 +10,21 @@ Guarantees of every backend
   query over a limit ends with its own error, and the next query is answered.
 * **Bound parameters.** A parameter is a value, never text of the statement.
 * **Exactly the asked types.** Values arrive as JSON can carry them without loss; see ``Value``.
+* **Kept answers.** The same statement with the same parameters is answered from what is kept
+  (``from_cache``) as long as no file and no event it reads has changed, and costs nothing then.
+  An answer may be given up at any time: its pages are ``NotFoundError`` from then on.
+* **Own executions.** An execution is there for the account that began it alone.
 """
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from msgspec import Struct, field
 
-from tallybrook.errors import FieldError, TerminalError
+from tallybrook.errors import FieldError, TallybrookError, TerminalError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Parameter = str | int | float | bool | None
 """What a ``{{name}}`` may be bound to. Dates and timestamps are ISO text, CAST in the statement."""
@@ -34,6 +41,14 @@ MAX_TIMEOUT_S = 300.0
 DEFAULT_MAX_SCANNED_BYTES = 1 << 30
 DEFAULT_MAX_ROWS = 10_000
 MAX_ROWS = 1_000_000
+MAX_EXPORT_ROWS = 50_000_000
+
+Format = Literal["ndjson", "csv", "xlsx", "parquet"]
+"""What an answer is exported as."""
+
+FORMATS: tuple[Format, ...] = ("ndjson", "csv", "xlsx", "parquet")
+
+ExecutionState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
 
 class Limits(Struct, frozen=True):
@@ -44,10 +59,11 @@ class Limits(Struct, frozen=True):
 
 
 class QueryRequest(Struct, kw_only=True):
-    """One question. ``timeout_s`` is capped at ``MAX_TIMEOUT_S``, ``max_rows`` at ``MAX_ROWS``.
+    """One question. ``timeout_s`` is capped at ``MAX_TIMEOUT_S``, ``max_rows`` at ``MAX_ROWS``
+    (``MAX_EXPORT_ROWS`` in an export).
 
     ``full_scan`` allows a statement without a partition filter. ``dry_run`` prices it only:
-    columns and rows stay empty.
+    columns and rows stay empty. ``page_rows`` is how many rows an answer holds at once, None: all.
     """
 
     account_id: str
@@ -58,6 +74,7 @@ class QueryRequest(Struct, kw_only=True):
     max_rows: int = DEFAULT_MAX_ROWS
     full_scan: bool = False
     dry_run: bool = False
+    page_rows: int | None = None
 
 
 class ResultColumn(Struct, frozen=True):
@@ -68,7 +85,10 @@ class ResultColumn(Struct, frozen=True):
 
 
 class QueryMetadata(Struct, kw_only=True):
-    """What it took. ``scanned_bytes``: compressed bytes of the touched columns and partitions.
+    """What it took. ``scanned_bytes``: compressed bytes of the touched columns and partitions,
+    which is what Athena charges for; ``read_bytes``: what was really read, 0 where nobody can say.
+    An answer that was kept (``from_cache``) scans nothing and costs nothing. ``rows`` is how many
+    there are on all pages.
 
     ``position`` is the log sequence number up to which the answer is complete, ``tail_events``
     how many of its events came from the log because the lake did not have them yet.
@@ -76,6 +96,7 @@ class QueryMetadata(Struct, kw_only=True):
 
     execution_ms: float = 0.0
     scanned_bytes: int = 0
+    read_bytes: int = 0
     estimated_usd: float = 0.0
     from_cache: bool = False
     next_token: str | None = None
@@ -83,6 +104,7 @@ class QueryMetadata(Struct, kw_only=True):
     position: int = 0
     tail_events: int = 0
     files: int = 0
+    rows: int | None = None
     truncated: bool = False
     hints: list[str] = field(default_factory=list)
 
@@ -92,6 +114,19 @@ class QueryResult(Struct, kw_only=True):
     columns: list[ResultColumn]
     rows: list[list[Value]]
     metadata: QueryMetadata
+
+
+class Execution(Struct, kw_only=True):
+    """A statement that was submitted. Instants are microseconds; ``rows`` and ``metadata`` are
+    there when it succeeded, ``error`` when it did not."""
+
+    execution_id: str
+    state: ExecutionState
+    submitted_at: int
+    ended_at: int | None = None
+    rows: int | None = None
+    metadata: QueryMetadata | None = None
+    error: TallybrookError | None = None
 
 
 class QueryRefusedError(TerminalError):
@@ -129,17 +164,46 @@ class QueryMemoryError(TerminalError):
     status, slug, title = 400, "query-memory", "Query out of memory"
 
 
+class QueryCancelledError(TerminalError):
+    """It was stopped because somebody asked for that."""
+
+    status, slug, title = 409, "query-cancelled", "Query cancelled"
+
+
 class SqlEngine(Protocol):
-    """Any number of concurrent ``run`` calls; how many run at once is the engine's affair."""
+    """Any number of concurrent calls; how many statements run at once is the engine's affair."""
 
     async def start(self) -> None:
         """Make ready; returns when the first query would not have to wait for a start."""
 
     async def run(self, request: QueryRequest) -> QueryResult:
-        """Answer, or raise one of the errors above, or ``RateLimitedError`` when too many wait.
+        """Answer with the first page, or raise one of the errors above, or ``RateLimitedError``
+        when too many wait. Cancelling the task stops the query."""
 
-        Cancelling the task stops the query.
+    async def submit(self, request: QueryRequest) -> str:
+        """Begin, and return the id of the execution at once."""
+
+    async def status(self, account_id: str, execution_id: str) -> Execution:
+        """How an execution stands. ``NotFoundError`` for one that is not (or no longer) known."""
+
+    async def page(
+        self, account_id: str, execution_id: str, token: str | None = None, page_rows: int = 10_000
+    ) -> QueryResult:
+        """A page of the answer: the first, or what ``next_token`` of another page names. A token
+        begins with the id of its execution and a dot.
+
+        Pages hold the rows in their order, each once. Waits for an execution that runs. Raises the
+        error of one that failed, and ``NotFoundError`` when the answer is no longer kept.
         """
+
+    async def cancel(self, account_id: str, execution_id: str) -> bool:
+        """Stop an execution; False when it had ended. ``NotFoundError`` as in ``status``."""
+
+    async def export(self, request: QueryRequest, form: Format, to: "Path") -> QueryMetadata:
+        """Write the whole answer to a file, which is only whole when this returns."""
+
+    async def forget(self, account_id: str) -> None:
+        """Give up every answer that is kept for an account: somebody in it was erased."""
 
     async def close(self) -> None:
         """Stop what runs and free everything."""

@@ -22,7 +22,7 @@ from tallybrook.errors import RetryableError, TallybrookError, TooLargeError
 from tallybrook.ports.lake import LakeReader
 from tallybrook.ports.log import LogReader
 from tallybrook.ports.priority import step_back
-from tallybrook.ports.sql import QueryRequest, ResultColumn, frames
+from tallybrook.ports.sql import ResultColumn, frames
 from tallybrook.ports.sql.source import AwsSource, LocalSource, Source
 from tallybrook.sql.session import Session, public_message
 
@@ -31,8 +31,8 @@ def main() -> None:
     """Serve until stdin closes."""
     stdin = sys.stdin.buffer
     setup = frames.setup(_next_body(stdin))
-    requests: queue.SimpleQueue[QueryRequest] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(stdin, requests), daemon=True).start()
+    asked: queue.SimpleQueue[frames.Ask] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(stdin, asked), daemon=True).start()
     out = _private_stdout()
     readers = _readers(setup.source)
     # Not before what is imported by then: on a busy machine that would take the longest.
@@ -42,7 +42,7 @@ def main() -> None:
     _limit_memory(setup.limits.memory_bytes)
     _send(out, frames.Ready())
     while True:
-        _answer(session, requests.get(), out, setup.source.root)
+        _answer(session, asked.get(), out, setup.source.root)
         session.prepare()
 
 
@@ -84,9 +84,9 @@ def _next_body(stdin: BinaryIO) -> bytes:
     return stdin.read(frames.length(prefix))
 
 
-def _listen(stdin: BinaryIO, requests: "queue.SimpleQueue[QueryRequest]") -> None:
+def _listen(stdin: BinaryIO, asked: "queue.SimpleQueue[frames.Ask]") -> None:
     while True:
-        requests.put(frames.request(_next_body(stdin)))
+        asked.put(frames.ask(_next_body(stdin)))
 
 
 def _private_stdout() -> BinaryIO:
@@ -109,14 +109,15 @@ def _send(out: BinaryIO, reply: frames.Reply) -> None:
     out.flush()
 
 
-def _answer(session: Session, request: QueryRequest, out: BinaryIO, root: str) -> None:
+def _answer(session: Session, ask: frames.Ask, out: BinaryIO, root: str) -> None:
     def emit(part: list[ResultColumn] | list[list[Any]]) -> None:
         columns = [c for c in part if isinstance(c, ResultColumn)]
         rows = [row for row in part if isinstance(row, list)]
-        _send(out, frames.Heading(columns) if columns else frames.Rows(rows))
+        _send(out, frames.Heading(columns) if columns else frames.pack(rows))
 
     try:
-        reply: frames.Reply = frames.Done(session.run(request, emit))
+        outcome = session.run(ask.request, emit, known=ask.known, export=ask.export)
+        reply: frames.Reply = frames.Done(outcome.metadata, outcome.version, outcome.same)
     except (TallybrookError, duckdb.Error, sqlite3.Error, MemoryError, RecursionError) as error:
         reply = _failed(error, root)
     _send(out, reply)

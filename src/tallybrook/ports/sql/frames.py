@@ -1,8 +1,8 @@
 """What the engine and its child say to each other: length-prefixed MessagePack, one message each.
 
-The child is told a ``Setup`` first, and says ``Ready``. From then on it answers a
-``QueryRequest`` with ``Heading``, any number of ``Rows`` and ``Done``; or, at any point, with
-``Failed`` instead of the rest.
+The child is told a ``Setup`` first, and says ``Ready``. From then on it answers an ``Ask`` with
+``Heading``, any number of ``Rows`` and ``Done``, with ``Done`` alone where the asking side has the
+answer already or it went to a file, or, at any point, with ``Failed`` instead of the rest.
 """
 
 import struct
@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from tallybrook.ports.sql import Limits, QueryMetadata, QueryRequest, ResultColumn
+from tallybrook.ports.sql import Format, Limits, QueryMetadata, QueryRequest, ResultColumn
 from tallybrook.ports.sql.source import Source
 
 MAX_FRAME_BYTES = 256 * 1024 * 1024
@@ -26,6 +26,21 @@ class Setup(Struct):
     limits: Limits
 
 
+class Export(Struct):
+    """A file to write the answer to. Its folder holds nothing else."""
+
+    form: Format
+    path: str
+
+
+class Ask(Struct):
+    """A question. ``known`` is the version of the answer that the asking side has."""
+
+    request: QueryRequest
+    known: str = ""
+    export: Export | None = None
+
+
 class Ready(Struct, tag=True):
     """The child is warm."""
 
@@ -35,11 +50,19 @@ class Heading(Struct, tag=True):
 
 
 class Rows(Struct, tag=True):
-    rows: list[list[Any]]
+    """Rows as MessagePack, so that who only keeps them need not read them."""
+
+    count: int
+    rows: msgspec.Raw
 
 
 class Done(Struct, tag=True):
+    """``version`` changes with the data read and with the statement; with ``same`` the known
+    version is the present one."""
+
     metadata: QueryMetadata
+    version: str = ""
+    same: bool = False
 
 
 class Failed(Struct, tag=True):
@@ -55,11 +78,12 @@ Reply = Ready | Heading | Rows | Done | Failed
 
 _encoder = msgspec.msgpack.Encoder()
 _reply: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
-_request = msgspec.msgpack.Decoder(QueryRequest)
+_ask = msgspec.msgpack.Decoder(Ask)
+_rows = msgspec.msgpack.Decoder(list[list[Any]])
 _setup = msgspec.msgpack.Decoder(Setup)
 
 
-def frame(message: Reply | QueryRequest | Setup) -> bytes:
+def frame(message: Reply | Ask | Setup) -> bytes:
     body = _encoder.encode(message)
     return _LENGTH.pack(len(body)) + body
 
@@ -76,8 +100,16 @@ def reply(body: bytes) -> Reply:
     return _reply.decode(body)
 
 
-def request(body: bytes) -> QueryRequest:
-    return _request.decode(body)
+def ask(body: bytes) -> Ask:
+    return _ask.decode(body)
+
+
+def rows_of(packed: bytes | msgspec.Raw) -> list[list[Any]]:
+    return _rows.decode(packed)
+
+
+def pack(rows: list[list[Any]]) -> Rows:
+    return Rows(len(rows), msgspec.Raw(_encoder.encode(rows)))
 
 
 def setup(body: bytes) -> Setup:

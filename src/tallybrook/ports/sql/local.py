@@ -1,8 +1,11 @@
 """The SQL engine of one machine: a few warm child processes, one statement at a time in each."""
 
 import asyncio
-import uuid
-from collections.abc import Callable, Coroutine
+import hashlib
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -11,15 +14,22 @@ import msgspec
 from tallybrook.errors import RateLimitedError, RetryableError, TallybrookError
 from tallybrook.ports.lake import ACCOUNT_ID
 from tallybrook.ports.sql import (
+    MAX_EXPORT_ROWS,
     MAX_ROWS,
     MAX_TIMEOUT_S,
+    Execution,
+    Format,
     Limits,
+    QueryMetadata,
     QueryRefusedError,
     QueryRequest,
     QueryResult,
     QueryTimeoutError,
+    frames,
     process,
 )
+from tallybrook.ports.sql.results import MAX_BYTES, Answer, Results, Writing
+from tallybrook.ports.sql.running import Running
 from tallybrook.ports.sql.source import LocalSource, Source
 
 
@@ -28,7 +38,8 @@ class LocalSqlEngine:
     child is started. Belongs to one event loop.
 
     At most ``children`` statements run and ``max_waiting`` wait; the next is told to come back.
-    A child that was killed, or died, is replaced while nobody waits for it.
+    A child that was killed, or died, is replaced while nobody waits for it. Answers are kept in
+    memory and in files without a name under ``scratch``, ``result_bytes`` of them.
     """
 
     def __init__(
@@ -38,6 +49,8 @@ class LocalSqlEngine:
         children: int = 2,
         max_waiting: int = 16,
         limits: Limits | None = None,
+        scratch: Path | None = None,
+        result_bytes: int = MAX_BYTES,
     ) -> None:
         self._source = source if callable(source) else partial(LocalSource, str(source))
         self._limits = limits or Limits()
@@ -47,26 +60,97 @@ class LocalSqlEngine:
         self._live: set[process.Child] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._scratch = scratch
+        self._results = Results(result_bytes)
+        self._running = Running(self._work, self._results)
 
     async def start(self) -> None:
+        if self._scratch is not None:
+            self._scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
         # One is kept warm; the others' slots lie below it and start when there is use for them.
         for _ in range(self._children - 1):
             self._slots.put_nowait(None)
         self._slots.put_nowait(await self._start())
 
     async def run(self, request: QueryRequest) -> QueryResult:
-        request = _checked(request)
+        execution_id = await self.submit(request)
+        account_id = request.account_id
+        try:
+            return await self._running.page(account_id, execution_id, None, request.page_rows)
+        except asyncio.CancelledError:
+            await self._running.stop(execution_id)
+            raise
+
+    async def submit(self, request: QueryRequest) -> str:
+        if self._full:
+            raise RateLimitedError("too many queries wait for their turn", retry_after_s=2)
+        return self._running.submit(_checked(request, MAX_ROWS))
+
+    async def status(self, account_id: str, execution_id: str) -> Execution:
+        return self._running.status(account_id, execution_id)
+
+    async def page(
+        self, account_id: str, execution_id: str, token: str | None = None, page_rows: int = 10_000
+    ) -> QueryResult:
+        return await self._running.page(account_id, execution_id, token, page_rows)
+
+    async def cancel(self, account_id: str, execution_id: str) -> bool:
+        return self._running.cancel(account_id, execution_id)
+
+    async def forget(self, account_id: str) -> None:
+        self._results.forget(account_id)
+
+    async def export(self, request: QueryRequest, form: Format, to: Path) -> QueryMetadata:
+        request = _checked(request, MAX_EXPORT_ROWS)
+        folder = Path(tempfile.mkdtemp(dir=to.parent))
+        try:
+            path = folder / "answer"
+            ask = frames.Ask(request, export=frames.Export(form, str(path)))
+            async with self._child(request.timeout_s) as child:
+                done = await child.ask(ask, _ignore)
+            path.rename(to)
+        finally:
+            shutil.rmtree(folder)
+        return done.metadata
+
+    async def _work(
+        self, execution_id: str, request: QueryRequest, begin: Callable[[], None]
+    ) -> Answer:
+        """The answer that is kept where the child says that it still holds, else a new one."""
+        key = b"" if request.dry_run else _key_of(request)
+        known = self._results.same(key) if key else None
+        done, answer = await self._ask(request, known.version if known else "", begin)
+        if done.same and known is not None:
+            answer.close()
+            if known.file.closed:  # given up meanwhile
+                done, answer = await self._ask(request, "", begin)
+            else:
+                answer = msgspec.structs.replace(known)
+                done.metadata.truncated = known.metadata.truncated
+                done.metadata.hints = known.metadata.hints
+        answer.metadata, answer.version, answer.key = done.metadata, done.version, key
+        self._results.keep(execution_id, answer)
+        return answer
+
+    async def _ask(
+        self, request: QueryRequest, known: str, begin: Callable[[], None]
+    ) -> tuple[frames.Done, Answer]:
+        async with self._child(request.timeout_s) as child:
+            begin()
+            writing = Writing(request.account_id, self._scratch)
+            return await child.ask(frames.Ask(request, known), writing), writing.answer
+
+    @asynccontextmanager
+    async def _child(self, timeout_s: float) -> AsyncIterator[process.Child]:
+        """A child for one question, asked within a time; it comes back or is replaced."""
         child = await self._take()
         sound = False
         try:
-            async with asyncio.timeout(request.timeout_s):
-                result = await child.ask(request, uuid.uuid4().hex)
+            async with asyncio.timeout(timeout_s):
+                yield child
             sound = True
-            return result
         except TimeoutError:
-            raise QueryTimeoutError(
-                f"It ran over {request.timeout_s:g} s and was stopped."
-            ) from None
+            raise QueryTimeoutError(f"It ran over {timeout_s:g} s and was stopped.") from None
         except TallybrookError:
             sound = child.alive
             raise
@@ -75,6 +159,7 @@ class LocalSqlEngine:
 
     async def close(self) -> None:
         self._closed = True
+        await self._running.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -88,10 +173,14 @@ class LocalSqlEngine:
         """Of the children that live, for ``/metrics`` and tests."""
         return [child.pid for child in self._live if child.alive]
 
+    @property
+    def _full(self) -> bool:
+        return self._slots.empty() and self._waiting >= self._max_waiting
+
     async def _take(self) -> process.Child:
         if self._closed:
             raise RetryableError("the query engine is closing")
-        if self._slots.empty() and self._waiting >= self._max_waiting:
+        if self._full:
             raise RateLimitedError("too many queries wait for their turn", retry_after_s=2)
         self._waiting += 1
         try:
@@ -136,7 +225,7 @@ class LocalSqlEngine:
         task.add_done_callback(self._tasks.discard)
 
 
-def _checked(request: QueryRequest) -> QueryRequest:
+def _checked(request: QueryRequest, most_rows: int) -> QueryRequest:
     if not ACCOUNT_ID.fullmatch(request.account_id):
         raise QueryRefusedError("That is no account id.", pointer="/account_id")
     if request.timeout_s <= 0:
@@ -146,5 +235,16 @@ def _checked(request: QueryRequest) -> QueryRequest:
     return msgspec.structs.replace(
         request,
         timeout_s=min(request.timeout_s, MAX_TIMEOUT_S),
-        max_rows=min(request.max_rows, MAX_ROWS),
+        max_rows=min(request.max_rows, most_rows),
     )
+
+
+def _key_of(request: QueryRequest) -> bytes:
+    """What makes two questions the same, data apart."""
+    parts = [request.account_id, request.sql, sorted(request.parameters.items()), request.max_rows]
+    asked = [*parts, request.full_scan, request.max_scanned_bytes]
+    return hashlib.blake2b(msgspec.msgpack.encode(asked), digest_size=16).digest()
+
+
+def _ignore(_reply: frames.Reply) -> None:
+    """An export's rows are in its file."""

@@ -13,10 +13,7 @@ from tallybrook.ports.sql import (
     Limits,
     QueryFailedError,
     QueryMemoryError,
-    QueryMetadata,
     QueryRefusedError,
-    QueryRequest,
-    QueryResult,
     ScanLimitError,
     frames,
 )
@@ -37,6 +34,10 @@ _KEPT_ENVIRONMENT = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV"
 _OUT_OF_MEMORY = "It needs more memory than a query may use, and was stopped."
 
 
+Sink = Callable[[frames.Reply], None]
+"""Takes the heading and the rows of an answer."""
+
+
 class Child:
     """A warm process. After ``kill``, or once it died, it is of no more use."""
 
@@ -51,13 +52,14 @@ class Child:
     def pid(self) -> int:
         return self._process.pid
 
-    async def ask(self, request: QueryRequest, execution_id: str) -> QueryResult:
-        """The whole answer. Anything but a normal return or a ``TallybrookError`` that came from
-        the child leaves it in an unknown state: kill it."""
+    async def ask(self, ask: frames.Ask, sink: Sink) -> frames.Done:
+        """The end of the answer; what comes before it goes to ``sink``. Anything but a normal
+        return or a ``TallybrookError`` that came from the child leaves it in an unknown state:
+        kill it."""
         watch = asyncio.ensure_future(self._watch_memory())
         try:
-            self.send(request)
-            return await self._collect(execution_id)
+            self.send(ask)
+            return await self._collect(sink)
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise await self._died() from error
         finally:
@@ -70,7 +72,7 @@ class Child:
     async def wait(self) -> None:
         await self._process.wait()
 
-    def send(self, message: QueryRequest | frames.Setup) -> None:
+    def send(self, message: frames.Ask | frames.Setup) -> None:
         if self._process.stdin is None:
             raise ConnectionError("no stdin")
         self._process.stdin.write(frames.frame(message))
@@ -82,19 +84,12 @@ class Child:
         prefix = await stream.readexactly(frames.LENGTH_BYTES)
         return frames.reply(await stream.readexactly(frames.length(prefix)))
 
-    async def _collect(self, execution_id: str) -> QueryResult:
-        result = QueryResult(
-            execution_id=execution_id, columns=[], rows=[], metadata=QueryMetadata()
-        )
+    async def _collect(self, sink: Sink) -> frames.Done:
         while not isinstance(reply := await self.read(), frames.Done):
             if isinstance(reply, frames.Failed):
                 raise _error(reply)
-            if isinstance(reply, frames.Heading):
-                result.columns = reply.columns
-            elif isinstance(reply, frames.Rows):
-                result.rows += reply.rows
-        result.metadata = reply.metadata
-        return result
+            sink(reply)
+        return reply
 
     async def _watch_memory(self) -> None:
         """The engine's own limit does not count everything: look from outside too."""

@@ -1,0 +1,153 @@
+"""Executions of one process: what was submitted, how it stands, and how its answer is paged."""
+
+import asyncio
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import msgspec
+from msgspec import Struct
+
+from tallybrook.errors import InvalidError, NotFoundError, TallybrookError
+from tallybrook.ports.sql import (
+    Execution,
+    ExecutionState,
+    QueryCancelledError,
+    QueryRequest,
+    QueryResult,
+)
+from tallybrook.ports.sql.results import Answer, Results
+
+MAX_KNOWN = 1_000
+"""Ended executions whose state is remembered."""
+
+Work = Callable[[str, QueryRequest, Callable[[], None]], Awaitable[Answer]]
+"""Computes an answer; calls its last argument when it has a process to run in."""
+
+
+class _Entry(Struct):
+    account_id: str
+    execution: Execution
+    task: "asyncio.Task[Answer]"
+
+
+class Running:
+    """Belongs to one event loop."""
+
+    def __init__(self, work: Work, results: Results) -> None:
+        self._work, self._results = work, results
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+
+    def submit(self, request: QueryRequest) -> str:
+        execution_id = uuid.uuid4().hex
+        execution = Execution(execution_id=execution_id, state="queued", submitted_at=_now_us())
+
+        def begin() -> None:
+            execution.state = "running"
+
+        task = asyncio.get_running_loop().create_task(self._run(execution, request, begin))
+        task.add_done_callback(partial(_seen, execution))
+        self._entries[execution_id] = _Entry(request.account_id, execution, task)
+        while len(self._entries) > MAX_KNOWN:
+            oldest = next(iter(self._entries.values()))
+            if not oldest.task.done():
+                break
+            self._entries.popitem(last=False)
+        return execution_id
+
+    async def _run(
+        self, execution: Execution, request: QueryRequest, begin: Callable[[], None]
+    ) -> Answer:
+        try:
+            answer = await self._work(execution.execution_id, request, begin)
+        except asyncio.CancelledError:
+            _end(execution, "cancelled", QueryCancelledError("The query was cancelled."))
+            raise
+        except TallybrookError as error:
+            _end(execution, "failed", error)
+            raise
+        execution.metadata, execution.rows = answer.metadata, answer.rows
+        _end(execution, "succeeded")
+        return answer
+
+    def status(self, account_id: str, execution_id: str) -> Execution:
+        return self._entry(account_id, execution_id).execution
+
+    async def page(
+        self, account_id: str, execution_id: str, token: str | None, page_rows: int | None
+    ) -> QueryResult:
+        """Cancelling the task that waits does not stop the execution."""
+        entry = self._entry(account_id, execution_id)
+        try:
+            answer = await asyncio.shield(entry.task)
+        except asyncio.CancelledError:
+            if entry.task.cancelled():
+                raise QueryCancelledError("The query was cancelled.") from None
+            raise
+        if answer.file is not None and answer.file.closed:
+            raise NotFoundError("the answer is no longer kept: run the statement again")
+        self._results.get(execution_id)
+        return page_of(execution_id, answer, _place(execution_id, token), page_rows)
+
+    def cancel(self, account_id: str, execution_id: str) -> bool:
+        entry = self._entry(account_id, execution_id)
+        return entry.task.cancel()
+
+    async def stop(self, execution_id: str) -> None:
+        """Cancel, and wait until it has ended."""
+        entry = self._entries.get(execution_id)
+        if entry is not None and entry.task.cancel():
+            await asyncio.wait({entry.task})
+
+    async def close(self) -> None:
+        tasks = [entry.task for entry in self._entries.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._results.clear()
+
+    def _entry(self, account_id: str, execution_id: str) -> _Entry:
+        entry = self._entries.get(execution_id)
+        if entry is None or entry.account_id != account_id:
+            raise NotFoundError("there is no such execution, or it is no longer known")
+        return entry
+
+
+def page_of(execution_id: str, answer: Answer, first: int, page_rows: int | None) -> QueryResult:
+    """Rows from ``first`` on; ``next_token`` is where the next page begins."""
+    total = answer.rows
+    rows = answer.page(first, total if page_rows is None else page_rows)
+    following = first + len(rows)
+    token = f"{execution_id}.{following}" if following < total else None
+    rows_in_all = total if answer.columns else None
+    metadata = msgspec.structs.replace(answer.metadata, next_token=token, rows=rows_in_all)
+    return QueryResult(
+        execution_id=execution_id, columns=answer.columns, rows=rows, metadata=metadata
+    )
+
+
+def _place(execution_id: str, token: str | None) -> int:
+    if token is None:
+        return 0
+    named, _, place = token.partition(".")
+    if named != execution_id or not place.isascii() or not place.isdigit() or len(place) > 12:
+        raise InvalidError.of("/next_token", "is not one that was given out")
+    return int(place)
+
+
+def _seen(execution: Execution, task: "asyncio.Task[Answer]") -> None:
+    """Nobody may ask for the answer; its error is in the execution all the same."""
+    if not task.cancelled():
+        task.exception()
+    elif execution.ended_at is None:  # before it began
+        _end(execution, "cancelled", QueryCancelledError("The query was cancelled."))
+
+
+def _end(execution: Execution, state: ExecutionState, error: TallybrookError | None = None) -> None:
+    execution.state, execution.error, execution.ended_at = state, error, _now_us()
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
