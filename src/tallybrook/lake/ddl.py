@@ -18,6 +18,11 @@ FIRST_YEAR, LAST_YEAR = 2000, 2100
 """Years that are projected; rows of others are in the files and not in Athena."""
 
 
+def database_of(stack: str) -> str:
+    """What Glue calls a stack's database. Stacks have no underscores, so no two share one."""
+    return stack.replace("-", "_")
+
+
 def create_statement(table: Table, bucket: str, database: str = "tallybrook") -> str:
     """One ``CREATE EXTERNAL TABLE``, without a semicolon. Every name is quoted."""
     properties = ",\n  ".join(

@@ -43,8 +43,10 @@ WITH mine AS (
 SELECT who AS user_id, is_known, any_value(sessions)::BIGINT AS sessions,
     count(*)::BIGINT AS events, count(DISTINCT event_type)::BIGINT AS event_types,
     (count(*) FILTER (event_type IN ('page_view', 'page', 'screen')))::BIGINT AS page_views,
-    (count(*) FILTER (event_type = 'assessment_started'))::BIGINT AS assessments_started,
-    (count(*) FILTER (event_type = 'assessment_completed'))::BIGINT AS assessments_completed,
+    (count(*) FILTER (event_type IN ('assessment_started', 'assessment.started')))::BIGINT
+        AS assessments_started,
+    (count(*) FILTER (event_type IN ('assessment_completed', 'assessment.completed')))::BIGINT
+        AS assessments_completed,
     count(DISTINCT date_trunc('minute', came))::BIGINT AS active_minutes,
     any_value(session_s)::DOUBLE AS session_s, min(came) AS first_at, max(came) AS last_at,
     {account} AS account_id, CAST({day} AS DATE) AS date

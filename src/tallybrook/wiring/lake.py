@@ -81,10 +81,22 @@ def answering(settings: Settings, lake: "LakeConsumer") -> Iterator[None]:
 
 
 def do_lake_task(settings: Settings, task: "Task", wait_s: float = WAIT_S) -> dict[str, Any]:
-    """Do a task: here, where nobody writes the lake, else by whoever does.
+    """Do a task: here, where nobody writes the lake, else by whoever does. With somebody's rows go
+    the answers of saved queries that the clock made of them.
 
     Raises ``ConflictError`` or ``StorageError`` when it is not done within ``wait_s``.
     """
+    found = _done(settings, task, wait_s)
+    if task.op == "erase" and not task.dry_run:
+        from tallybrook.sql.refreshing import forget
+        from tallybrook.wiring import open_state
+
+        with closing(open_state(settings, system_clock)) as state:
+            forget(state, task.account_id)
+    return found
+
+
+def _done(settings: Settings, task: "Task", wait_s: float) -> dict[str, Any]:
     if settings.backend == "aws":
         return _when_free(settings, task, wait_s)
     from tallybrook.lake.asking import ask

@@ -40,10 +40,13 @@ _override = msgspec.json.Decoder(OverrideIn)
 
 async def cost_report(call: Call) -> Response:
     """GET /costs/report: JSON, or its lines as CSV with ``format=csv``."""
+    form = call.query.get("format", "json")
+    if form not in ("json", "csv"):
+        raise InvalidError.of("/format", "must be json or csv")
     first, last = _days(call)
     rows = await call.context.read(_rows, call, first, last)
     found = await call.context.read(_report, call, rows, first, last)
-    if call.query.get("format") == "csv":
+    if form == "csv":
         return Response(_csv(found), media_type="text/csv")
     return json_response(found)
 

@@ -62,14 +62,25 @@ RUN_STATUS: Schema = {
 }  # fmt: skip
 REPORT_FORMAT: Schema = {"type": "string", "enum": ["json", "csv"], "default": "json"}
 RUN: Schema = {
-    "type": "object",
-    "required": ["kind"],
-    "properties": {
-        "kind": {"type": "string", "enum": ["file", "range"]},
-        "key": {"type": "string", "minLength": 1},
-        "start": INSTANT_OR_DATE,
-        "end": INSTANT_OR_DATE,
-    },
+    "oneOf": [
+        {
+            "type": "object",
+            "required": ["kind", "key"],
+            "properties": {
+                "kind": {"type": "string", "const": "file"},
+                "key": {"type": "string", "minLength": 1},
+            },
+        },
+        {
+            "type": "object",
+            "required": ["kind", "start", "end"],
+            "properties": {
+                "kind": {"type": "string", "const": "range"},
+                "start": INSTANT_OR_DATE,
+                "end": INSTANT_OR_DATE,
+            },
+        },
+    ]
 }
 OVERRIDE: Schema = {
     "type": "object",

@@ -13,8 +13,14 @@ USER_ENGAGEMENT = Table(
         Column("events", "BIGINT", "Events."),
         Column("event_types", "BIGINT", "Different event types."),
         Column("page_views", "BIGINT", "Events page_view, page and screen."),
-        Column("assessments_started", "BIGINT", "Events assessment_started."),
-        Column("assessments_completed", "BIGINT", "Events assessment_completed."),
+        Column(
+            "assessments_started", "BIGINT", "Events `assessment.started` or `assessment_started`."
+        ),
+        Column(
+            "assessments_completed",
+            "BIGINT",
+            "Events `assessment.completed` or `assessment_completed`.",
+        ),
         Column("active_minutes", "BIGINT", "Minutes of the day with an event."),
         Column("session_s", "DOUBLE", "Seconds from first to last event, over the sessions."),
         Column("first_at", "TIMESTAMP", "The first event (UTC)."),
