@@ -33,11 +33,12 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield running
 
 
-def run(script: str, product: Running) -> subprocess.CompletedProcess[str]:
+def run(script: str, product: Running, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
     text = script.replace(ADDRESS, product.url)
     text = text.replace("curl -s", f"curl --fail-with-body --max-time {MAX_TIME_S} -sS")
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", text],
+        cwd=folder,
         env=os.environ | {"KEY": product.key, "no_proxy": "127.0.0.1"},
         capture_output=True,
         text=True,
@@ -47,9 +48,9 @@ def run(script: str, product: Running) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(("page", "block"), examples())
-def test_curl_lines_work(page: str, block: str, product: Running) -> None:
+def test_curl_lines_work(page: str, block: str, product: Running, tmp_path: Path) -> None:
     """Each block of curl lines, pasted into a shell, is answered without an error."""
-    done = run(block, product)
+    done = run(block, product, tmp_path)
     assert done.returncode == 0, f"{page}\n{block}\n{done.stdout}{done.stderr}"
     assert '"rejected":0' in done.stdout.replace(" ", "") or "rejected" not in done.stdout
 
