@@ -12,7 +12,7 @@ from tallybrook.ports.state.aws import DynamoState
 from tallybrook.workflows.runs import STEPS, Runs, new_run
 
 ACCOUNT = "default"
-ROWS = 2_000
+ROWS = 1_000
 
 
 def steps_of_files(world: World) -> Iterator[dict[str, str]]:

@@ -15,7 +15,7 @@ from tests.contracts.both import ACCOUNTS, NOW_US, SHARDS, TYPES, USERS, both
 from tests.counters.world import us
 from tests.support.emulator import Emulator
 
-EXAMPLES = int(os.environ.get("TALLYBROOK_BOTH_EXAMPLES", "8"))
+EXAMPLES = int(os.environ.get("TALLYBROOK_BOTH_EXAMPLES", "5"))
 
 # Few hours, because a recount writes every bucket of each that it touches; more of those that it
 # looks at only for what it is told.

@@ -155,11 +155,11 @@ def test_accounts_never_meet(run: Run, data: Data) -> None:
     assert run(sql, "acme", full_scan=True).rows == [[0]]
 
 
-@pytest.mark.parametrize("account", ["", "../acme", "a/b", "ACME", "acme'", "a" * 64])
-def test_account_must_be_one(run: Run, account: str) -> None:
+def test_account_must_be_one(run: Run) -> None:
     """What cannot be an account id never reaches a path."""
-    with pytest.raises(QueryRefusedError):
-        run("SELECT 1", account)
+    for account in ["", "../acme", "a/b", "ACME", "acme'", "a" * 64]:
+        with pytest.raises(QueryRefusedError):
+            run("SELECT 1", account)
 
 
 PRUNED = [
@@ -385,25 +385,26 @@ BOMBS = {
 }
 
 
-HERE_AND_THERE = [("local", name) for name in BOMBS] + [
-    ("aws", name) for name in ("lpad", "wide", "aggregate")
-]
+HERE_AND_THERE = [("local", tuple(BOMBS)), ("aws", ("lpad", "wide", "aggregate"))]
 """The fences are the child's and do not depend on where it reads; some, beside the SDK's memory."""
 
 
-@pytest.mark.parametrize(("data", "name"), HERE_AND_THERE, indirect=["data"])
-def test_bombs(name: str, run: Run, engine: LocalSqlEngine, data: Data) -> None:
+@pytest.mark.parametrize(
+    ("data", "names"), HERE_AND_THERE, indirect=["data"], ids=["here", "there"]
+)
+def test_bombs(names: tuple[str, ...], run: Run, engine: LocalSqlEngine, data: Data) -> None:
     """A statement made to exhaust the machine ends with an error in its time, or with an answer
     within its memory; the engine goes on."""
     data.append(10)
-    started = time.monotonic()
-    with suppress(TerminalError):
-        run(BOMBS[name], timeout_s=3)
-    assert time.monotonic() - started < 4.5
-    assert run("SELECT 1").rows == [[1]]
-    for pid in engine.pids:
-        pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
-        assert int(pages) * 4096 < 3 * MEMORY_BYTES + 256 * 1024 * 1024
+    for name in names:
+        started = time.monotonic()
+        with suppress(TerminalError):
+            run(BOMBS[name], timeout_s=2)
+        assert time.monotonic() - started < 3.5, name
+        assert run("SELECT 1").rows == [[1]], name
+        for pid in engine.pids:
+            pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
+            assert int(pages) * 4096 < 3 * MEMORY_BYTES + 256 * 1024 * 1024, name
 
 
 def test_memory_error_is_named(run: Run) -> None:

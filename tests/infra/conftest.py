@@ -15,6 +15,7 @@ from tallybrook.costs.tiers import tiers
 
 WEBHOOK = "https://hooks.example.org/alerts"
 FORWARDED_TO = "https://events.example.org/v1/apps/shop/events"
+ANALYST = "arn:aws:quicksight:us-east-1:123456789012:user/default/anna"
 SHOP = """name = "shop"
 
 [[entities]]
@@ -89,6 +90,6 @@ def chosen(tmp_path_factory: pytest.TempPathFactory, shop: Path) -> Template:
     settings = StackSettings(
         mrr_usd=5000, bundles=PLACEHOLDER, alert_webhook=WEBHOOK, entities=str(shop),
         forward_to=FORWARDED_TO, forward_from="now", indicators=True, norms=True,
-        token_prices="m=2.5",
+        token_prices="m=2.5", quicksight_principal=ANALYST, quicksight_account="acme",
     )  # fmt: skip
     return load(synthesize(settings, tmp_path_factory.mktemp("chosen")))

@@ -93,10 +93,10 @@ def take_in(chunks: list[Chunk], flushes: list[int]) -> Callable[[LakeConsumer],
     return work
 
 
-def crash_everywhere(folder: Path, chunks: list[Chunk], flushes: list[int]) -> int:
-    """A lake that crashes at its first step and is started again, one that crashes at its second,
-    … until one gets through: a whole prefix of the log after the crash, all of it at the end,
-    and nothing left in the bucket. How many crashed."""
+def crash_everywhere(folder: Path, chunks: list[Chunk], flushes: list[int], every: int = 1) -> int:
+    """A lake that crashes at its first step and is started again, one that crashes at its second
+    (or ``every`` how many), … until one gets through: a whole prefix of the log after the crash,
+    all of it at the end, and nothing left in the bucket. How many steps it has at least."""
     total = chunks[-1].last_seq
     died = 0
     while True:
@@ -110,13 +110,16 @@ def crash_everywhere(folder: Path, chunks: list[Chunk], flushes: list[int]) -> i
         assert world.is_tidy()
         if not crashed:
             return died
-        died += 1
+        died += every
 
 
-def test_a_crash_at_every_step(emulator: object, tmp_path: Path, make_chunk: Any) -> None:
+@pytest.mark.parametrize("every", [2, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_crash_at_every_step(
+    emulator: object, tmp_path: Path, make_chunk: Any, every: int
+) -> None:
     """Wherever a flush, a merge or a deletion breaks off, nothing is lost, doubled or left."""
     chunks = [make_chunk(1 + 10 * n, 10) for n in range(2)]
-    assert crash_everywhere(tmp_path, chunks, [1]) > 15
+    assert crash_everywhere(tmp_path, chunks, [1], every) > 15
 
 
 def test_a_crash_in_a_commit_of_many_rows(
@@ -125,7 +128,7 @@ def test_a_crash_in_a_commit_of_many_rows(
     """A commit of several transactions that breaks off between them is undone whole: neither
     what it added nor what it removed shows, then or after the next commit."""
     monkeypatch.setattr("tallybrook.ports.lake.aws.commit.MAX_TRANSACTION", 2)
-    assert crash_everywhere(tmp_path, [make_chunk(1, 3), make_chunk(4, 3)], [1]) > 18
+    assert crash_everywhere(tmp_path, [make_chunk(1, 3), make_chunk(4, 3)], [1], 3) > 18
 
 
 @settings(

@@ -100,7 +100,7 @@ def test_random_changes_and_deliveries(here: Stack) -> None:
     truth: dict[tuple[str, str, str], int | None] = {}
     base = system_clock() // HOUR_US * HOUR_US
     for stream in streams:
-        for _ in range(14):
+        for _ in range(8):
             account, name = dice.choice(["acme", "acme", "rival"]), str(dice.randint(0, 6))
             if dice.random() < 0.25:
                 write(delete(name, account))
