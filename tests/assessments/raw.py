@@ -90,7 +90,10 @@ def plant(raw: dict[str, Any], spot: tuple[str | int, ...], what: Any, *, as_key
     """Put ``what`` into a place of a raw assessment, or beside it under a key that is ``what``."""
     at: Any = raw
     for step in spot[:-1]:
-        at = at[step]
+        try:
+            at = at[step]
+        except (KeyError, IndexError):  # an earlier one has taken its place
+            return
         if not isinstance(at, dict | list):
             return
     if as_key and isinstance(at, dict) and isinstance(what, str):

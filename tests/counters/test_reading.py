@@ -33,7 +33,7 @@ def test_range_of_two_hours_and_edges(world: World) -> None:
 _MINUTES = st.integers(-200, 200)
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(-3 * HOUR, 3 * HOUR), max_size=40), st.data())
 def test_range_reads_equal_brute_force(offsets: list[int], data: st.DataObject) -> None:
     """A count over whole minutes is the number of instants in the range."""

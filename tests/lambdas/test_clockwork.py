@@ -53,10 +53,11 @@ def send(pump: Pump, first: int, count: int) -> None:
 
 
 def rows(bucket: str, folder: Path) -> int:
-    """How many rows a reader of the lake finds."""
+    """How many events a reader of the lake finds."""
     reader = AwsLakeReader(runtime.settings().stack, bucket, folder)
     try:
-        return sum(file.rows for file in reader.snapshot("default").files)
+        files = reader.snapshot("default").files
+        return sum(file.rows for file in files if file.table == "events")
     finally:
         reader.close()
 

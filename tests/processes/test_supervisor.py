@@ -56,7 +56,7 @@ def test_a_killed_worker_is_replaced_and_catches_up(tmp_path: Path) -> None:
         os.kill(old, signal.SIGKILL)
         send(product, "while it was away")
         wait_for(lambda: replaced(product, "worker", old), 30, "a new worker")
-        caught_up = {"lake": 0, "users": 0, "entities": 0}
+        caught_up = {"lake": 0, "users": 0, "entities": 0, "usage": 0}
         wait_for(lambda: lags(product) == caught_up, 60, "consumers to catch up")
 
 

@@ -160,7 +160,7 @@ def test_a_failed_calculation_is_replayed(acme: Account, running: Running, worki
     """What failed when it was anonymised already is calculated again, once the cause is gone."""
     queue = assessment_queue(Settings(data=str(running.data)))
     done = finished(acme, acme.taken_in("/assessments", assessment()))
-    (held,) = (running.data / "objects/anonymised").rglob("*.json*")
+    (held,) = (running.data / "objects/anonymised").rglob(f"*{done['assessment_id']}*")
     name = done["assessment_id"].replace("_", "_0", 1)[:42]
     other = held.with_name(held.name.replace(done["assessment_id"], name))
     key = str(other.relative_to(running.data / "objects"))

@@ -279,10 +279,12 @@ def test_stopped_where_nobody_waits(
         return (await engine.status("acme", execution_id)).state
 
     assert runner.run(cancel()) == "cancelled"
-    assert service.operations[-1] == "StopQueryExecution"
+    assert service.operations.count("StopQueryExecution") == 1, service.operations
     with pytest.raises(QueryTimeoutError):
-        runner.run(engine.run(ask(timeout_s=0.2)))
-    assert service.operations.count("StopQueryExecution") == 2
+        runner.run(engine.run(ask(timeout_s=3.0)))
+    # On a busy machine the time may be over before it is begun: then nothing is to be stopped.
+    begun = service.operations.count("StartQueryExecution")
+    assert service.operations.count("StopQueryExecution") == begun
 
 
 def test_nothing_is_sent_that_need_not(
