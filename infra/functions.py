@@ -127,4 +127,6 @@ def environment(spec: FunctionSpec, settings: StackSettings, bucket: str) -> dic
             "TALLYBROOK_QUERY_MEMORY_MB": str(memory_mb(spec, settings) * 5 // 8),
             "TALLYBROOK_QUERY_TIMEOUT_S": str(HTTP_LIMIT_S - 4),
         }
+        if settings.with_athena:
+            variables["TALLYBROOK_ATHENA"] = "true"
     return variables

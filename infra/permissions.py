@@ -86,6 +86,24 @@ def _working_off(queue: str) -> tuple[Grant, ...]:
     )
 
 
+ATHENA = (
+    Grant(
+        ("athena:GetQueryExecution", "athena:GetQueryResults", "athena:StartQueryExecution",
+         "athena:StopQueryExecution"),
+        ("athena:workgroup",),
+    ),
+    Grant(
+        ("glue:GetDatabase", "glue:GetPartition", "glue:GetPartitions", "glue:GetTable"),
+        ("athena:catalog",),
+    ),
+    Grant(("s3:GetBucketLocation", "s3:ListBucket"), ("athena:bucket",)),
+    Grant(
+        ("s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"),
+        ("athena:results",),
+    ),
+)  # fmt: skip
+"""Athena reads and writes with the rights of who asks. In a stack without it this is nothing."""
+
 STARTING_RUNS = Grant(("states:StartExecution",), ("states:workflow",))
 METERING = _table("usage", UPDATE)
 """Every function says what it took."""
@@ -113,7 +131,7 @@ PERMISSIONS: dict[str, tuple[Grant, ...]] = {
     "query": (
         *EVENTS, *COUNTS, KEYS, ADMIN_KEY, LOG, _table("lake", GET, BATCH_GET, QUERY),
         ENTITIES, _table("state", PUT), _table("usage", QUERY),
-        Grant(("s3:GetObject",), ("bucket:lake/*",)),
+        Grant(("s3:GetObject",), ("bucket:lake/*",)), *ATHENA,
     ),
     "sockets": (
         _table("sockets", PUT, UPDATE), *PUSHING, _table("keys", GET), HEAD, *COUNTS, *FAILED,

@@ -1,6 +1,7 @@
 """What can be chosen about a stack."""
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -8,6 +9,7 @@ from urllib.parse import urlsplit
 
 from cyclopts import Parameter
 
+from tallybrook.accounts.keys import DEFAULT_ACCOUNT, require_account
 from tallybrook.costs.tiers import Tier, current_mrr_usd, tier_of
 from tallybrook.entities.library import built_in, load
 from tallybrook.entities.webhook import require_target
@@ -20,6 +22,8 @@ from tallybrook.wiring.agreement import check_token_prices
 from tallybrook.wiring.forwarding import check_forwarding
 
 Arch = Literal["arm64", "x86_64"]
+
+_PRINCIPAL = re.compile(r"arn:aws[a-z-]*:quicksight:[a-z0-9-]+:\d{12}:(user|group)/[^/\s]+/\S+")
 
 DEPLOYED = "deployed"
 """What a file of definitions is called once it is in the functions' code."""
@@ -87,6 +91,16 @@ class StackSettings:
     kinesis: bool | None = None
     """Whether there is a Kinesis stream. Default: by the tier."""
 
+    athena: bool | None = None
+    """Whether SQL runs on Athena. Default: by the tier."""
+
+    quicksight_principal: str = ""
+    """ARN of the QuickSight user or group that gets the dashboard, in a tier with Athena. Default:
+    there is none; it needs a subscription."""
+
+    quicksight_account: str = DEFAULT_ACCOUNT
+    """The account whose rows the dashboard shows."""
+
     bundles: Path | None = None
     """Folder with the functions' code, one folder each."""
 
@@ -99,6 +113,15 @@ class StackSettings:
             require_target(self.alert_webhook, "x" * MIN_SECRET)  # the secret is made in the stack
         check_token_prices(Settings(token_prices=self.token_prices))
         self._check_forwarding()
+        self._check_quicksight()
+
+    def _check_quicksight(self) -> None:
+        require_account(self.quicksight_account)
+        principal = self.quicksight_principal
+        if principal and not _PRINCIPAL.fullmatch(principal):
+            raise UsageError(f"quicksight-principal: no ARN of a user or group: {principal!r}")
+        if principal and not self.with_athena:
+            raise UsageError("quicksight-principal: the dashboard reads Athena; give --athena too")
 
     def _check_forwarding(self) -> None:
         settings = Settings(backend="aws", forward_to=self.forward_to)
@@ -125,6 +148,10 @@ class StackSettings:
         if self.kinesis is None:
             return self.tier.kinesis
         return self.kinesis
+
+    @property
+    def with_athena(self) -> bool:
+        return self.tier.athena if self.athena is None else self.athena
 
     @property
     def types(self) -> tuple[str, ...]:

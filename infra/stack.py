@@ -8,6 +8,7 @@ from constructs import Construct
 from infra.agreement import Agreement
 from infra.arns import Arns
 from infra.assessments import Assessments
+from infra.athena import Athena
 from infra.entities import Entities
 from infra.files import Files
 from infra.forwarding import Forwarding
@@ -18,6 +19,7 @@ from infra.live import Live
 from infra.notifications import Notifications
 from infra.observability import Observability
 from infra.processing import Processing
+from infra.quicksight import QuickSight
 from infra.schedules import Schedules
 from infra.settings import StackSettings
 from infra.storage import Storage
@@ -46,6 +48,8 @@ class TallybrookStack(cdk.Stack):
         self.forwarding = Forwarding(self, settings, self.arns, self.intake)
         self.live = Live(self, settings, self.arns)
         self.workflow = Workflow(self, settings, self.arns)
+        self.athena = Athena(self, settings, self.arns, self.storage.bucket_name)
+        QuickSight(self, settings, self.athena)
         self.functions = Functions(
             self, settings, self.arns, self.storage.bucket_name, self.live.management_url
         )

@@ -160,6 +160,13 @@ class Settings(Struct, kw_only=True, frozen=True):
     queries: Annotated[
         str, Meta(description="Directory of your own saved queries, `*.sql`; empty for none")
     ] = ""
+    athena: Annotated[
+        bool,
+        Meta(
+            description="With `aws`: run SQL on the stack's Athena workgroup; a stack of a tier"
+            " that has one sets it"
+        ),
+    ] = False
     query_rate: Annotated[
         float, Meta(description="Queries a key may start in a minute; 0 for no limit", ge=0)
     ] = 10.0

@@ -19,6 +19,7 @@ class Tier(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is switched on from a revenue of ``from_mrr_usd`` a month, that amount included.
 
     ``kinesis``: whether there is a stream to collect from; its shard is paid by the hour.
+    ``athena``: whether SQL runs on Athena, which is paid by the byte that is read.
     ``function_memory_mb`` and ``reserved_concurrency`` name the functions that differ from
     ``memory_mb`` and from no reservation.
     """
@@ -28,6 +29,7 @@ class Tier(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     xray: bool
     provisioned: bool
     kinesis: bool
+    athena: bool
     enhanced_monitoring: bool
     queue_batch: int
     queue_wait_s: int

@@ -62,10 +62,11 @@ def _dates(tree: exp.Expr) -> str:
 
 def _decimals(tree: exp.Expr) -> str:
     """Decimals are divided otherwise: neither engine's answer is wrong, but they differ."""
+    # Where a column comes from a cast elsewhere is not followed: any cast counts.
+    casts = any(c.to.this == exp.DataType.Type.DECIMAL for c in tree.find_all(exp.Cast))
     for divided in tree.find_all(exp.Div, exp.Avg):
         literals = (n for n in divided.find_all(exp.Literal) if not n.is_string)
-        casts = (c for c in divided.find_all(exp.Cast) if c.to.this == exp.DataType.Type.DECIMAL)
-        if any(casts) or any(_DECIMAL.fullmatch(n.name) for n in literals if _divides(n, divided)):
+        if casts or any(_DECIMAL.fullmatch(n.name) for n in literals if _divides(n, divided)):
             return (
                 "Decimals such as 1.5 keep all digits here when they are divided, and are rounded"
                 " to their own number of digits on Athena: write 15e-1 or CAST(x AS double)."

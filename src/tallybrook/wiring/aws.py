@@ -144,7 +144,17 @@ def open_aws_sql(settings: Settings) -> SqlEngine:
     from tallybrook.ports.sql.aws import limits_of, open_engine
 
     limits = limits_of(function_mb())
-    return open_engine(settings.stack, settings.bucket, _scratch("query"), limits=limits)
+    engine = open_engine(settings.stack, settings.bucket, _scratch("query"), limits=limits)
+    if not settings.athena:
+        return engine
+    from tallybrook.lake.ddl import database_of
+    from tallybrook.ports.lake.aws.catalog import Catalog
+    from tallybrook.ports.sql.aws.athena import AthenaSqlEngine
+    from tallybrook.ports.sql.aws.service import Athena
+
+    catalog = Catalog(settings.stack)
+    service = Athena(settings.stack, database_of(settings.stack))
+    return AthenaSqlEngine(engine, service, settled=lambda: not catalog.owed())
 
 
 def open_sequencer(
