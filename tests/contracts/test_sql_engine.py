@@ -34,6 +34,7 @@ from tallybrook.ports.sql import (
     QueryResult,
     QueryTimeoutError,
     ScanLimitError,
+    frames,
 )
 from tallybrook.ports.sql.local import LocalSqlEngine
 from tests.contracts.parity import lacks
@@ -405,6 +406,31 @@ def test_bombs(names: tuple[str, ...], run: Run, engine: LocalSqlEngine, data: D
         for pid in engine.pids:
             pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
             assert int(pages) * 4096 < 3 * MEMORY_BYTES + 256 * 1024 * 1024, name
+
+
+@pytest.mark.parametrize("data", ["local"], indirect=True)
+@pytest.mark.parametrize(("sent", "code"), [(b"\0\0\0\x63cut", 0), (b"\0\0\0\3odd", 1)])
+def test_a_child_that_cannot_hear_ends(data: Data, sent: bytes, code: int) -> None:
+    """Cut off in the middle of a question because its parent was killed, or sent nonsense: it does
+    not wait for ever."""
+    setup = frames.Setup(data.source(), Limits(MEMORY_BYTES, 2))
+    with subprocess.Popen(
+        [sys.executable, "-m", "tallybrook.ports.sql.child"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    ) as child:  # fmt: skip
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.write(frames.frame(setup))
+        child.stdin.flush()
+        assert child.stdout.read(frames.LENGTH_BYTES), "it is ready"
+        child.stdin.write(sent)
+        child.stdin.flush()
+        if code == 0:
+            child.stdin.close()
+        try:
+            assert child.wait(30) == code
+        finally:
+            child.kill()
 
 
 def test_memory_error_is_named(run: Run) -> None:

@@ -11,6 +11,7 @@ import resource
 import sqlite3
 import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,12 +82,24 @@ def _next_body(stdin: BinaryIO) -> bytes:
     prefix = stdin.read(frames.LENGTH_BYTES)
     if len(prefix) < frames.LENGTH_BYTES:
         os._exit(0)
-    return stdin.read(frames.length(prefix))
+    length = frames.length(prefix)
+    body = stdin.read(length)
+    if len(body) < length:
+        os._exit(0)
+    return body
 
 
 def _listen(stdin: BinaryIO, asked: "queue.SimpleQueue[frames.Ask]") -> None:
-    while True:
-        asked.put(frames.ask(_next_body(stdin)))
+    """Hand over what is asked. Whatever ends this ends the process: with nobody listening it would
+    wait for ever, and outlive its parent."""
+    try:
+        while True:
+            asked.put(frames.ask(_next_body(stdin)))
+    except BaseException:
+        traceback.print_exc()
+        raise
+    finally:
+        os._exit(1)
 
 
 def _private_stdout() -> BinaryIO:
