@@ -5,7 +5,6 @@ Another one writes them into the log, as the server does.
 """
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -101,8 +100,12 @@ def _child(folder: Path) -> None:
 
 
 def peak_mb() -> float:
-    """The largest resident size that this process ever had."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """The most that this process has held since its program began. ``ru_maxrss`` would remember the
+    process it was forked from."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise OSError("this kernel does not tell VmHWM")
 
 
 def main(argv: list[str]) -> None:
