@@ -15,6 +15,7 @@ from infra.arns import Arns
 from infra.function import KEEP_LOGS, Functions
 from infra.functions import FUNCTIONS
 from infra.mapping import on_async_failure, read_queue, read_stream
+from infra.queues import queue
 from infra.settings import StackSettings
 from tallybrook.entities.alerts import PUBLISHER
 from tallybrook.forwarding.delivering import BUS_SOURCE
@@ -73,25 +74,15 @@ class Intake(Construct):
         on_async_failure(self, "BusFailures", functions.by_name["bus"], self.undelivered.queue_arn)
 
     def _queue(self, name: str, id_: str, keep: Duration) -> sqs.Queue:
-        return sqs.Queue(
-            self,
-            id_,
-            queue_name=f"{self._settings.stack}-{name}",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=keep,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
+        return queue(self, id_, f"{self._settings.stack}-{name}", keep)
 
     def _intake_queue(self) -> sqs.Queue:
         timeout_s = next(spec.timeout_s for spec in FUNCTIONS if spec.name == "sqs")
-        return sqs.Queue(
+        return queue(
             self,
             "Queue",
-            queue_name=f"{self._settings.stack}-intake",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=Duration.days(4),
+            f"{self._settings.stack}-intake",
+            Duration.days(4),
             # A batch that fails comes back only after the function can be done with it.
             visibility_timeout=Duration.seconds(6 * timeout_s),
             receive_message_wait_time=Duration.seconds(self._settings.tier.queue_wait_s),

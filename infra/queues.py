@@ -45,13 +45,18 @@ class WorkQueue(Construct):
         )  # fmt: skip
 
     def _queue(self, id_: str, name: str, keep: Duration, **more: object) -> sqs.Queue:
-        return sqs.Queue(
-            self,
-            id_,
-            queue_name=f"{self._settings.stack}-{name}",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=keep,
-            removal_policy=RemovalPolicy.DESTROY,
-            **more,  # type: ignore[arg-type]
-        )
+        return queue(self, id_, f"{self._settings.stack}-{name}", keep, **more)
+
+
+def queue(scope: Construct, id_: str, name: str, keep: Duration, **more: object) -> sqs.Queue:
+    """A queue as every one of the stack is: encrypted, reached by TLS, gone with the stack."""
+    return sqs.Queue(
+        scope,
+        id_,
+        queue_name=name,
+        encryption=sqs.QueueEncryption.SQS_MANAGED,
+        enforce_ssl=True,
+        retention_period=keep,
+        removal_policy=RemovalPolicy.DESTROY,
+        **more,  # type: ignore[arg-type]
+    )

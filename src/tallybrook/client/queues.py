@@ -149,7 +149,7 @@ class MemoryQueue:
         self._events, self._bytes = {}, 0
 
     def close(self) -> None:
-        pass
+        """There is nothing to let go of."""
 
 
 def within(events: Iterator[Waiting], most: int, most_bytes: int) -> Iterator[Waiting]:

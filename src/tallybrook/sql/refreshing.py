@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from tallybrook.errors import TallybrookError
-from tallybrook.events.instants import format_instant
+from tallybrook.events.instants import DAY_US, HOUR_US, format_instant
 from tallybrook.ports.sql import QueryMetadata, QueryRequest, ResultColumn, SqlEngine
 from tallybrook.ports.state import MAX_VALUE_BYTES, State
 from tallybrook.sql.libraries import Library
@@ -99,6 +99,15 @@ async def refresh_due(
             except TallybrookError as error:
                 found.failed[name] = error.detail
     return found
+
+
+def rhythms(slot_us: int) -> list[Refresh]:
+    """What is due at an hour: at midnight also every day, and on Mondays every week."""
+    days, hours = divmod(slot_us // HOUR_US, DAY_US // HOUR_US)
+    if hours:
+        return ["hourly"]
+    monday = days % 7 == 4  # 1970-01-05 was one
+    return ["hourly", "daily", "weekly"] if monday else ["hourly", "daily"]
 
 
 def due(library: Library, every: Refresh) -> list[SavedQuery]:

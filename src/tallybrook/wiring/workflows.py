@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tallybrook.costs.budget import Budget
-from tallybrook.events.instants import DAY_US, HOUR_US
 from tallybrook.ports.clock import Clock, system_clock
 from tallybrook.settings import Settings
 from tallybrook.wiring.usage import open_local_usage, open_usage
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from tallybrook.ports.objects import Objects
     from tallybrook.ports.state import State
     from tallybrook.ports.usage import UsageStore
-    from tallybrook.sql.saved import Refresh
     from tallybrook.workflows.advancing import Work
     from tallybrook.workflows.requesting import Desk
     from tallybrook.workflows.runs import Run
@@ -179,15 +177,6 @@ def jobs_of(
     )  # fmt: skip
 
 
-def _rhythms(slot_us: int) -> "list[Refresh]":
-    """Every hour, at midnight also every day, and on Mondays every week."""
-    days, hours = divmod(slot_us // HOUR_US, DAY_US // HOUR_US)
-    if hours:
-        return ["hourly"]
-    monday = days % 7 == 4  # 1970-01-05 was one
-    return ["hourly", "daily", "weekly"] if monday else ["hourly", "daily"]
-
-
 def _refresh_there(
     settings: Settings, work: "Work", state: "State", slot_us: int
 ) -> dict[str, Any]:
@@ -195,10 +184,10 @@ def _refresh_there(
     ``StorageError`` where a call failed: all is done again, and changes nothing."""
     from tallybrook.ports.aws.calling import call
     from tallybrook.sql.libraries import Library
-    from tallybrook.sql.refreshing import due
+    from tallybrook.sql.refreshing import due, rhythms
     from tallybrook.wiring.aws import open_aws_keys
 
-    wanted = [query.id for every in _rhythms(slot_us) for query in due(Library(None), every)]
+    wanted = [query.id for every in rhythms(slot_us) for query in due(Library(None), every)]
     keys = open_aws_keys(settings, work.clock).stored() if wanted else []
     failed: dict[str, str] = {}
     done = 0
@@ -219,7 +208,7 @@ def _refresh(settings: Settings, work: "Work", state: "State", slot_us: int) -> 
     from pathlib import Path
 
     from tallybrook.sql.libraries import Library
-    from tallybrook.sql.refreshing import Refreshed, refresh_due
+    from tallybrook.sql.refreshing import Refreshed, refresh_due, rhythms
     from tallybrook.wiring.local import open_sql
 
     library = Library(Path(settings.queries) if settings.queries else None)
@@ -238,7 +227,7 @@ def _refresh(settings: Settings, work: "Work", state: "State", slot_us: int) -> 
                     accounts=accounts,
                     now_us=work.clock(),
                 )
-                for every in _rhythms(slot_us)
+                for every in rhythms(slot_us)
             ]
         finally:
             await engine.close()

@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 import zstandard
@@ -11,6 +11,8 @@ from starlette.requests import ClientDisconnect, Request
 from tallybrook.errors import InvalidError, MalformedError, TooLargeError, UnsupportedTypeError
 from tallybrook.events.batches import MAX_BATCH_EVENTS
 from tallybrook.events.checks import require_json
+
+T = TypeVar("T")
 
 JSON_TYPES = frozenset({"application/json", "text/json"})
 NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
@@ -40,6 +42,20 @@ async def read_body(request: Request, limit: int) -> bytes:
     except ClientDisconnect:
         raise MalformedError("the client went away before the body was complete") from None
     return decompress(bytes(received), request.headers.get("content-encoding", ""), limit)
+
+
+async def read_json(request: Request, decoder: msgspec.json.Decoder[T], limit: int) -> T:
+    """A JSON body as a type. Raises what ``require_json_type`` and ``read_body`` raise,
+    ``MalformedError`` for no JSON and ``InvalidError`` for another shape."""
+    require_json_type(request.headers)
+    body = await read_body(request, limit)
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        reason, _, place = str(error).partition(" - at `$")
+        raise InvalidError.of(place.rstrip("`").replace(".", "/"), reason) from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise MalformedError(str(error)) from None
 
 
 def decompress(body: bytes, encoding: str, limit: int) -> bytes:

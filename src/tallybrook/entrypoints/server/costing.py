@@ -12,10 +12,10 @@ from tallybrook.accounts.keys import DEFAULT_ACCOUNT
 from tallybrook.costs.budget import Budget, Override
 from tallybrook.costs.reported import Report, ReportLine
 from tallybrook.entrypoints.server import params
-from tallybrook.entrypoints.server.bodies import read_body, require_json_type
+from tallybrook.entrypoints.server.bodies import read_json
 from tallybrook.entrypoints.server.context import Call, Context
 from tallybrook.entrypoints.server.problems import json_response
-from tallybrook.errors import InvalidError, MalformedError
+from tallybrook.errors import InvalidError
 from tallybrook.events.instants import DAY_US, HOUR_US, format_instant
 from tallybrook.ports.usage import SHARED, Usage
 
@@ -58,14 +58,7 @@ async def budget(call: Call) -> Response:
 
 async def override(call: Call) -> Response:
     """POST /costs/budget/override."""
-    require_json_type(call.request.headers)
-    body = await read_body(call.request, MAX_BODY_BYTES)
-    try:
-        asked = _override.decode(body)
-    except msgspec.ValidationError as error:
-        raise InvalidError.of("/hours", str(error)) from None
-    except msgspec.DecodeError as error:
-        raise MalformedError(str(error)) from None
+    asked = await read_json(call.request, _override, MAX_BODY_BYTES)
     context = call.context
     await context.read(_set_override, context, asked)
     context.budget = None

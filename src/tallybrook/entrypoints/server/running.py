@@ -8,11 +8,11 @@ from starlette.responses import Response
 
 from tallybrook.accounts.keys import DEFAULT_ACCOUNT
 from tallybrook.entrypoints.server import params
-from tallybrook.entrypoints.server.bodies import read_body, require_json_type
+from tallybrook.entrypoints.server.bodies import read_json
 from tallybrook.entrypoints.server.context import Call
 from tallybrook.entrypoints.server.costing import require_budget
 from tallybrook.entrypoints.server.problems import json_response
-from tallybrook.errors import InvalidError, MalformedError
+from tallybrook.errors import InvalidError
 from tallybrook.events.instants import format_instant
 from tallybrook.ports.log import FailedRecord
 from tallybrook.workflows.runs import Kind, Run, StepState
@@ -92,14 +92,7 @@ async def run(call: Call) -> Response:
 
 async def post_run(call: Call) -> Response:
     """POST /runs: work off a file, or a range again."""
-    require_json_type(call.request.headers)
-    body = await read_body(call.request, MAX_BODY_BYTES)
-    try:
-        asked = _run_in.decode(body)
-    except msgspec.ValidationError as error:
-        raise InvalidError.of("", str(error)) from None
-    except msgspec.DecodeError as error:
-        raise MalformedError(str(error)) from None
+    asked = await read_json(call.request, _run_in, MAX_BODY_BYTES)
     if asked.kind not in ("file", "range"):
         raise InvalidError.of("/kind", "must be file or range")
     if asked.kind == "file":

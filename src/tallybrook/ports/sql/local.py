@@ -73,13 +73,7 @@ class LocalSqlEngine:
         self._slots.put_nowait(await self._start())
 
     async def run(self, request: QueryRequest) -> QueryResult:
-        execution_id = await self.submit(request)
-        account_id = request.account_id
-        try:
-            return await self._running.page(account_id, execution_id, None, request.page_rows)
-        except asyncio.CancelledError:
-            await self._running.stop(execution_id)
-            raise
+        return await self._running.first_page(request, await self.submit(request))
 
     async def submit(self, request: QueryRequest) -> str:
         if self._full:

@@ -95,6 +95,14 @@ class Running:
         entry = self._entry(account_id, execution_id)
         return entry.task.cancel()
 
+    async def first_page(self, request: QueryRequest, execution_id: str) -> QueryResult:
+        """The same of an execution that nobody else waits for: cancelled, it is stopped."""
+        try:
+            return await self.page(request.account_id, execution_id, None, request.page_rows)
+        except asyncio.CancelledError:
+            await self.stop(execution_id)
+            raise
+
     async def stop(self, execution_id: str) -> None:
         """Cancel, and wait until it has ended."""
         entry = self._entries.get(execution_id)

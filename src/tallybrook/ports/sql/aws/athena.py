@@ -62,14 +62,7 @@ class AthenaSqlEngine:
         await self._beside.start()
 
     async def run(self, request: QueryRequest) -> QueryResult:
-        execution_id = await self.submit(request)
-        try:
-            return await self._running.page(
-                request.account_id, execution_id, None, request.page_rows
-            )
-        except asyncio.CancelledError:
-            await self._running.stop(execution_id)
-            raise
+        return await self._running.first_page(request, await self.submit(request))
 
     async def submit(self, request: QueryRequest) -> str:
         return self._running.submit(
