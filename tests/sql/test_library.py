@@ -16,11 +16,13 @@ import pytest
 from sqlglot import parse_one
 
 from tallybrook.errors import InvalidError, NotFoundError
+from tallybrook.events.instants import parse_instant
 from tallybrook.lake.tables import TABLES
 from tallybrook.ports.sql import Limits
 from tallybrook.sql.connection import open_connection
 from tallybrook.sql.guard import guard
 from tallybrook.sql.libraries import Library
+from tallybrook.sql.refreshing import rhythms
 from tallybrook.sql.saved import SavedQuery, bind, read
 from tallybrook.sql.values import type_name
 
@@ -594,3 +596,16 @@ def test_values_that_do_not_fit(given: dict[str, Any]) -> None:
     with pytest.raises(InvalidError):
         bind(read(OWN), given)
     assert bind(read(OWN), {"who": "x", "n": None}) == {"who": "x", "n": None}
+
+
+@pytest.mark.parametrize(
+    ("slot", "wanted"),
+    [
+        ("2026-03-02T00:00:00Z", ["hourly", "daily", "weekly"]),
+        ("2026-03-03T00:00:00Z", ["hourly", "daily"]),
+        ("2026-03-02T07:00:00Z", ["hourly"]),
+    ],
+)
+def test_what_is_due_at_an_hour(slot: str, wanted: list[str]) -> None:
+    """A Monday's midnight is due for all, another one for the days, any other hour for hours."""
+    assert rhythms(parse_instant(slot) or 0) == wanted
