@@ -19,7 +19,7 @@ Judge = Callable[[str, bytes], Verdict]
 """Asked with the operation (``PutItem``, or ``PUT /path`` where the service has no header for it)
 and the request's body."""
 
-_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "te", "upgrade"})
+_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "te", "upgrade", "expect"})
 
 
 class FaultyServices(Struct):
@@ -96,6 +96,12 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     """Without these head and body are two packets, and the second waits 40 ms for the first one's
     acknowledgement: at every call."""
+
+    def handle_expect_100(self) -> bool:
+        """Go on, said at once: kept in the buffer, it makes every upload to S3 wait a second."""
+        going_on = super().handle_expect_100()
+        self.wfile.flush()
+        return going_on
 
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
