@@ -65,13 +65,16 @@ def contents(wanted: Function) -> Contents:
 
 def _contents(wanted: Function) -> Contents:
     packages = Unpacked(unpacked(host()))
-    at_once = loaded(wanted.module, SOURCE, packages.folder)
-    modules = _ours(at_once) | reachable(wanted.module, *wanted.programs)
-    later = {name for name in others(modules) if packages.of_module(name) not in wanted.without}
-    late = {
-        name for of in map(packages.of_module, later) for name in IMPORTED_LATE.get(of or "", ())
-    }
-    found = loaded(wanted.module, SOURCE, packages.folder, also={*later, *late, *wanted.programs})
+    modules: set[str] = set()
+
+    def imported_later(at_once: Loaded) -> set[str]:
+        modules.update(_ours(at_once), reachable(wanted.module, *wanted.programs))
+        later = {name for name in others(modules) if packages.of_module(name) not in wanted.without}
+        owners = (packages.of_module(name) or "" for name in later)
+        late = {name for owner in owners for name in IMPORTED_LATE.get(owner, ())}
+        return {*later, *late, *wanted.programs}
+
+    found = loaded(wanted.module, SOURCE, packages.folder, also=imported_later)
     owners = {packages.owner(Path(file)) for file in found.files.values() if file}
     distributions = {owner for owner in owners if owner} - wanted.without
     return Contents(modules, distributions, services(modules))
@@ -109,10 +112,10 @@ def _copy_modules(modules: set[str], folder: Path, target: Target) -> None:
 
 
 def _copy_with_bytecode(root: Path, file: str, folder: Path, target: Target) -> None:
-    _copy(root / file, folder / file)
+    _share(root / file, folder / file)
     if target.has_host_python and file.endswith(".py"):
         bytecode = compiled(root / file, root)
-        _copy(bytecode, folder / bytecode.relative_to(root))
+        _share(bytecode, folder / bytecode.relative_to(root))
 
 
 def _files(packages: Unpacked, name: str, services: Collection[str]) -> list[str]:
@@ -125,6 +128,16 @@ def _files(packages: Unpacked, name: str, services: Collection[str]) -> list[str
 def _copy(source: Path, to: Path) -> None:
     to.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, to)
+
+
+def _share(source: Path, to: Path) -> None:
+    """A file of the kept ones, which nobody changes: the same one under another name where the
+    file system can do that."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        to.hardlink_to(source)
+    except OSError:
+        shutil.copyfile(source, to)
 
 
 def _put(fresh: Path, folder: Path) -> Path:

@@ -288,7 +288,7 @@ def test_throttles_and_crashes_in_the_middle(deployed: Deployed) -> None:
         deployed.with_environment("http", AWS_ENDPOINT_URL=faults.endpoint),
         deployed.with_environment("sequence", AWS_ENDPOINT_URL=faults.endpoint),
     ):
-        with faults.failing(first(20, "ProvisionedThroughputExceededException", "PutItem")):
+        with faults.failing(first(7, "ProvisionedThroughputExceededException", "PutItem")):
             assert deployed.send(events[:150])["accepted"] == 150
         with faults.failing(first(7, "lose", "PutItem")):
             assert deployed.send(events[150:])["accepted"] == 150
@@ -300,7 +300,7 @@ def test_throttles_and_crashes_in_the_middle(deployed: Deployed) -> None:
             assert deployed.send(again)["accepted"] == 200
             wait_for_stack(lambda: count_of(deployed.http, "stormier") == 200, WITHIN_S, "counted")
         last = drawn("stormiest", 200, 6)
-        with faults.failing(first(9, "drop", "TransactWriteItems")):
+        with faults.failing(first(7, "drop", "TransactWriteItems")):
             assert deployed.send(last)["accepted"] == 200
             wait_for_stack(lambda: count_of(deployed.http, "stormiest") == 200, 90, "counted")
         assert {"PutItem", "TransactWriteItems"} <= set(faults.spoiled)

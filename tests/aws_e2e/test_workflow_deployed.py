@@ -1,26 +1,28 @@
-"""Runs through the deployed state machine, whose function loses its way in between."""
+"""Runs through the deployed state machine, whose function fails in between."""
 
 import json
 from typing import Any
 
 from tallybrook.ports.aws.clients import client
 from tests.aws_e2e.conftest import Deployed
-from tests.support.faults import first
+from tests.support.faults import every_second
 from tests.support.waiting import wait_for_stack
 
 WITHIN_S = 90
+SILENT = "InternalServerError"
+"""With the proxy's status 400 the SDK does not try this one again: the function fails."""
 
 
 def test_a_file_goes_through_the_state_machine(deployed: Deployed) -> None:
-    """A run that was asked for over HTTP is worked off step by step, through connections that are
-    cut in between, into events that are counted once; asked for again it is the same run."""
+    """A run that was asked for over HTTP is worked off step by step, by a function that fails in
+    between and is tried again, into events that are counted once; asked for again it is the same run."""
     rows = [{"event_type": "worked_off", "user_id": f"u{n}"} for n in range(60)]
     body = "\n".join(map(json.dumps, rows)) + "\n{broken\n"
     key = "runs/uploaded/day.ndjson"
     client("s3").put_object(Bucket=deployed.outputs["Bucket"], Key=key, Body=body.encode())
     with (
         deployed.with_environment("workflow", AWS_ENDPOINT_URL=deployed.services.endpoint),
-        deployed.services.failing(first(14, "drop", "PutItem")),
+        deployed.services.failing(every_second(3, SILENT, "PutItem")),
     ):
         reply = deployed.http.post("/runs", json={"kind": "file", "key": key})
         assert reply.status_code == 202, reply.text
@@ -34,7 +36,7 @@ def test_a_file_goes_through_the_state_machine(deployed: Deployed) -> None:
         )
     found = run()
     assert found["status"] == "succeeded", found
-    assert sum(step["tries"] for step in found["steps"]) >= 5
+    assert sum(step["tries"] for step in found["steps"]) > len(found["steps"])
     assert found["steps"][3]["output"] == {"stored": 60, "rejected": 1}
     wait_for_stack(lambda: deployed.counted("worked_off") == 60, WITHIN_S, "all are counted")
     again = deployed.http.post("/runs", json={"kind": "file", "key": key}).json()
@@ -60,5 +62,6 @@ def test_what_it_cost_is_told(deployed: Deployed) -> None:
     assert found["measured"] is True
     names = {function["function"] for function in found["functions"]}
     assert {"http", "sequence"} <= names
+    assert found["what_if"][0]["what"] == "as it was"  # events of the account are known
     assert {"Lambda", "API Gateway", "DynamoDB"} <= {s["name"] for s in found["by_service"]}
     assert found["listed_usd"] > 0

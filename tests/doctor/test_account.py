@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.config import Config
 
 from tallybrook.errors import RetryableError, TallybrookError
 from tallybrook.ports.account.aws import AwsAccount
@@ -128,6 +129,8 @@ def test_a_service_that_is_away_may_come_back(stack: str, monkeypatch: pytest.Mo
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{nobody.getsockname()[1]}")
+        once = Config(retries={"mode": "standard", "total_max_attempts": 1})
+        monkeypatch.setattr("tallybrook.ports.aws.clients._CONFIG", once)
         client.cache_clear()
         try:
             with pytest.raises(RetryableError, match="who are we"):

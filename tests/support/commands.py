@@ -6,6 +6,8 @@ import sys
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from tests.support import forked
+
 ARGV = [sys.executable, "-m", "tallybrook.entrypoints.cli"]
 
 
@@ -30,15 +32,9 @@ def clean_env(more: Mapping[str, str] | None = None) -> dict[str, str]:
 def tallybrook(
     *args: str, stdin: str | bytes = b"", env: Mapping[str, str] | None = None, within_s: float = 60
 ) -> Ran:
-    """Run ``tallybrook ARGS`` to its end."""
-    done = subprocess.run(
-        [*ARGV, *args],
-        input=stdin.encode() if isinstance(stdin, str) else stdin,
-        capture_output=True,
-        env=clean_env(env),
-        timeout=within_s,
-        check=False,
-    )
+    """Run ``tallybrook ARGS`` to its end, in a process of its own that need not load anything."""
+    given = stdin.encode() if isinstance(stdin, str) else stdin
+    done = forked.run(args, given, clean_env(env), within_s)
     return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 

@@ -63,6 +63,8 @@ def running_emulator(folder: Path) -> Iterator[Emulator]:
         "STATE_DIR": str(folder / "state"),
         "TMPDIR": str(folder),
         "LAMBDA_EXECUTOR": "local",
+        # Retries of state machines keep their number and order, and wait a twentieth of the time.
+        "SFN_WAIT_SCALE": "0.05",
         "LOG_LEVEL": "INFO",
     }
     with (folder / "emulator.log").open("wb") as log:
