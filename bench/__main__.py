@@ -27,7 +27,7 @@ def main() -> int:
     report.show(results)
     report.write(results)
     if given.publish:
-        publish.publish(results)
+        publish.publish(results, list(BENCHMARKS))
     return 1 if failed else 0
 
 

@@ -8,20 +8,33 @@ from typing import Any
 import duckdb
 
 from bench.product import Product
+from tallybrook.sql import macros
 
+NAME = "bare DuckDB"
 THREADS = 2
 
 Engine = duckdb.DuckDBPyConnection
 
 
 def files(data: Path) -> list[str]:
-    """The live files of the lake."""
+    """The live files of the lake that hold events."""
     with sqlite3.connect(data / "lake" / "catalog.db") as catalog:
-        found = catalog.execute("SELECT path FROM files WHERE removed_us IS NULL")
+        found = catalog.execute(
+            "SELECT path FROM files WHERE removed_us IS NULL AND path LIKE 'events/%'"
+        )
         return [str(data / "lake" / path) for (path,) in found]
 
 
-def connect(data: Path) -> duckdb.DuckDBPyConnection:
+def open_engine() -> Engine:
+    """As it comes, but for what decides about answers: Trino's arithmetic and macros. It stays
+    open, and remembers what it has read."""
+    engine = duckdb.connect(config={"threads": THREADS})
+    engine.execute("SET TimeZone = 'UTC'; SET integer_division = true")
+    macros.define(engine)
+    return engine
+
+
+def connect(data: Path) -> Engine:
     """A connection with a view ``events`` over those files."""
     paths = ", ".join("'" + path.replace("'", "''") + "'" for path in files(data))
     engine = duckdb.connect(config={"threads": THREADS})
@@ -33,7 +46,7 @@ def connect(data: Path) -> duckdb.DuckDBPyConnection:
 
 
 def times(
-    running: Product, engine: duckdb.DuckDBPyConnection, sql: str, bare_sql: str, rounds: int
+    running: Product, engine: Engine, sql: str, bare_sql: str, rounds: int
 ) -> tuple[list[float], list[float]]:
     """Milliseconds through the API and bare, alternating; the answers must be the same."""
     ours: list[float] = []

@@ -4,6 +4,7 @@ from bench.row import Benchmark
 from bench.rows.assessments import assessments
 from bench.rows.batches import batch
 from bench.rows.entities import entities, entity_reads
+from bench.rows.filed import files
 from bench.rows.fixed_rate import fixed_rate, memory
 from bench.rows.growth import growth, ids
 from bench.rows.lake import lake_writing
@@ -32,4 +33,5 @@ BENCHMARKS: dict[str, Benchmark] = {
     "growth": growth,
     "ids": ids,
     "assessments": assessments,
+    "files": files,
 }

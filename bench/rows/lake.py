@@ -9,8 +9,10 @@ import duckdb
 import msgspec
 
 from bench.row import Goal, Options, Row, absolute, beside
-from tallybrook.lake.chores import Task, perform
+from tallybrook.lake.chores import perform
 from tallybrook.lake.consumer import LakeConsumer
+from tallybrook.lake.tasks import Task
+from tallybrook.ports.lake import DataFile
 from tallybrook.ports.lake.local import LocalLake
 from tallybrook.ports.log import Chunk
 
@@ -25,23 +27,33 @@ def lake_writing(options: Options) -> list[Row]:
     rows = 100_000 if options.quick else 1_000_000
     with closing(LakeConsumer(LocalLake(options.scratch, grace_s=0), print)) as lake:
         took = [_flush(lake, chunk) for chunk in _chunks(rows)]
-        small = _scan(lake)
+        flushed, small = _files(lake), _scan(lake)
         perform(lake.writer, Task(op="compact"))
-        merged = _scan(lake)
-        files = lake.writer.store.snapshot("default").of("events")
+        files, merged = _files(lake), _scan(lake)
         began = time.perf_counter()
         task = Task(op="erase", account_id="default", names=["user-7"], up_to=rows)
         perform(lake.writer, task)
         erased_s = time.perf_counter() - began
     note = f"{rows} events, {len(files)} files"
     rate = absolute("lake, rows written a second", [FLUSH / s for s in took], "/s", note=note)
-    size = sum(f.bytes for f in files) / sum(f.rows for f in files)
+    size, before = _bytes_a_row(files), _bytes_a_row(flushed)
+    unmerged = "as written"
     return [
-        rate,
         absolute("lake, bytes an event once merged", [size], "B", Goal(60, "<=", " B"), note),
-        beside("short query on merged files", merged, "ms", "on files as flushed", small),
+        beside("bytes an event once merged", [size], "B", unmerged, [before], Goal(1, "<=", "×")),
+        rate,
+        beside("files once merged", [len(files)], "files", unmerged, [len(flushed)]),
+        beside("short query on merged files", merged, "ms", unmerged, small, Goal(1, "<=", "×")),
         absolute("erasing a user from the lake", [erased_s * 1e3], "ms", note=note),
-    ]
+    ]  # fmt: skip
+
+
+def _files(lake: LakeConsumer) -> list[DataFile]:
+    return lake.writer.store.snapshot("default").of("events")
+
+
+def _bytes_a_row(files: list[DataFile]) -> float:
+    return sum(file.bytes for file in files) / sum(file.rows for file in files)
 
 
 def _flush(lake: LakeConsumer, chunk: Chunk) -> float:

@@ -1,31 +1,33 @@
 """SQL through the API beside bare DuckDB on the same files; the dashboard's cards."""
 
 import time
+from datetime import timedelta
 from pathlib import Path
 
 from bench import bare, generated, realistic
 from bench.product import Product, product
 from bench.row import Goal, Options, Row, absolute, beside
+from bench.rows import saved
 
-_BARE = "bare DuckDB"
+_BARE = bare.NAME
 
 # Written so that both dialects mean the same by it.
 PLAIN = {
     "daily users": "SELECT date, count(DISTINCT user_id) AS users FROM events"
-    " WHERE date >= DATE '2026-01-01' GROUP BY date ORDER BY date",
+    " WHERE date >= DATE '{first}' GROUP BY date ORDER BY date",
     "by type and day": "SELECT date, event_type, count(*) AS n FROM events"
-    " WHERE date >= DATE '2026-01-01' GROUP BY date, event_type ORDER BY date, event_type",
+    " WHERE date >= DATE '{first}' GROUP BY date, event_type ORDER BY date, event_type",
     "completion, 7 days": "SELECT date, sum(CASE WHEN event_type = 'assessment_completed' THEN 1"
     " ELSE 0 END) AS done, count(*) AS n FROM events"
-    " WHERE date BETWEEN DATE '2026-01-20' AND DATE '2026-01-26' GROUP BY date ORDER BY date",
+    " WHERE date BETWEEN DATE '{one}' AND DATE '{seventh}' GROUP BY date ORDER BY date",
     "one day": "SELECT event_type, count(*) AS n, min(timestamp) AS first FROM events"
-    " WHERE date = DATE '2026-01-15' GROUP BY event_type ORDER BY event_type",
+    " WHERE date = DATE '{one}' GROUP BY event_type ORDER BY event_type",
     "busiest users": "SELECT user_id, count(*) AS n FROM events"
-    " WHERE date >= DATE '2026-01-01' GROUP BY user_id ORDER BY n DESC, user_id LIMIT 20",
+    " WHERE date >= DATE '{first}' GROUP BY user_id ORDER BY n DESC, user_id LIMIT 20",
 }
 JSON = (
     "SELECT {device} AS device, count(*) AS n, avg(CAST({seconds} AS double)) AS seconds"
-    " FROM events WHERE event_type = 'assessment_completed' AND date >= DATE '2026-01-01'"
+    " FROM events WHERE event_type = 'assessment_completed' AND date >= DATE '{first}'"
     " GROUP BY 1 ORDER BY 1"
 )
 _TRINO = "json_extract_scalar(properties, '$.{}')"
@@ -33,28 +35,36 @@ _DUCKDB = "json_extract_string(properties, '$.{}')"
 
 
 def sql(options: Options) -> list[Row]:
-    """Saved queries on 10 000 000 rows (quick: 1 000 000), written as the lake keeps them."""
-    rows = 1_000_000 if options.quick else 10_000_000
-    data, rounds = options.scratch / "lake", max(3, options.rounds)
+    """All saved queries, and statements without parameters, on 10 000 000 rows (quick: 200 000),
+    as the lake keeps them."""
+    rows = 200_000 if options.quick else 10_000_000
+    data, rounds = options.scratch / "lake", options.rounds
     generated.fill(data, rows)
-    found: list[Row] = []
     with product(options.scratch, "--no-worker", data=data) as running:
-        engine = bare.connect(data)
-        every = [_one(running, engine, text, text, rounds) for text in PLAIN.values()]
-        json = _one(running, engine, _json(_TRINO), _json(_DUCKDB), rounds)
-        engine.close()
-    goal = Goal(1.1, "<=", "×")
-    ours, theirs = bare.total([a for a, _ in every]), bare.total([b for _, b in every])
-    found.append(beside(f"five queries on {rows // 10**6} M rows", ours, "ms", _BARE, theirs, goal))
-    found += [beside(name, *_named(pair)) for name, pair in zip(PLAIN, every, strict=True)]
-    found.append(beside("by a property of the JSON", *_named(json)))
-    return found
+        return [*saved.measure(running, rounds, rows), *_plain(running, rounds, rows)]
 
 
-def _one(
+def _plain(running: Product, rounds: int, rows: int) -> list[Row]:
+    with bare.connect(running.data) as engine:
+        every = {
+            name: _measured(running, engine, text, text, rounds) for name, text in PLAIN.items()
+        }
+        json = _measured(running, engine, _json(_TRINO), _json(_DUCKDB), rounds)
+    ours, theirs = (bare.total([pair[side] for pair in every.values()]) for side in (0, 1))
+    what = f"five plain queries on {rows / 1e6:g} M rows"
+    return [
+        beside(what, ours, "ms", _BARE, theirs, Goal(1.1, "<=", "×")),
+        *(beside(name, *_named(pair)) for name, pair in every.items()),
+        beside("by a property of the JSON", *_named(json)),
+    ]
+
+
+def _measured(
     running: Product, engine: bare.Engine, ours: str, theirs: str, rounds: int
 ) -> tuple[list[float], list[float]]:
-    return bare.times(running, engine, ours, theirs, rounds)
+    first = generated.first_day()
+    days = {"first": first, "one": first + timedelta(14), "seventh": first + timedelta(20)}
+    return bare.times(running, engine, ours.format(**days), theirs.format(**days), rounds)
 
 
 def _named(pair: tuple[list[float], list[float]]) -> tuple[list[float], str, str, list[float]]:
@@ -62,7 +72,9 @@ def _named(pair: tuple[list[float], list[float]]) -> tuple[list[float], str, str
 
 
 def _json(extract: str) -> str:
-    return JSON.format(device=extract.format("device"), seconds=extract.format("completion_time"))
+    """Still without its first day."""
+    device, seconds = extract.format("device"), extract.format("completion_time")
+    return JSON.format(device=device, seconds=seconds, first="{first}")
 
 
 CARDS = {
