@@ -27,7 +27,8 @@ def export(
     if form == "xlsx":
         from tallybrook.sql.sheets import write
 
-        return write(connection.execute(select, values), distinct(names), path)
+        _, kinds = described(connection.execute(f"SELECT * FROM ({select}) LIMIT 0", values))
+        return write(connection, select, values, distinct(names), kinds, path)
     to = path.replace("'", "''")
     found = connection.execute(f"COPY ({select}) TO '{to}' ({_OPTIONS[form]})", values).fetchone()
     return int(found[0]) if found else 0
