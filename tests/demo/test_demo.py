@@ -124,7 +124,7 @@ def assert_shows_everything(demo: Demo) -> None:
         assert len(moving) > 3
         demo.wait_to_say("are simulated")
         parts = client.get("/demo").json()["simulated"]
-        assert parts == ["entities", "assessments", "agreement"]
+        assert parts == ["entities", "assessments", "agreement", "failures"]
         one = client.get("/assessments/demo-0001-1", params={"user_id": "respondent-0001"})
         assert one.json()["status"] in ("received", "scored")
         wait_for(lambda: drifts(client) == ["over"], 120, "a drift of the two AIs that is over")

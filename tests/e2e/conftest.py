@@ -9,7 +9,11 @@ from tests.e2e.browser import Watch, chromium, chromium_path, opened, wait_live
 from tests.support import Running, running_product
 
 # The page asks more often than a person would; no test is about the rate of queries.
-SETTINGS = {"TALLYBROOK_QUERY_RATE": "0", "TALLYBROOK_SIMULATED": "assessments"}
+SETTINGS = {
+    "TALLYBROOK_QUERY_RATE": "0",
+    "TALLYBROOK_SIMULATED": "assessments",
+    "TALLYBROOK_BUDGET_STOP": "on",
+}
 
 
 @pytest.fixture(scope="module")

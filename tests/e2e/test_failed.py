@@ -1,11 +1,16 @@
 """Failed records and runs on the page: seen, corrected, replayed; and what it all costs."""
 
 import re
+from contextlib import closing
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tallybrook.costs.keeping import day_of
+from tallybrook.ports.clock import system_clock
+from tallybrook.ports.usage import Usage
+from tallybrook.ports.usage.local import SqliteUsage
 from tests.e2e.browser import Watch, fail, post
 from tests.support import Running, wait_for
 
@@ -119,3 +124,50 @@ def test_costs(page: Page, product: Running) -> None:
     expect(days.first.locator("td").first).to_have_text(re.compile(r"^\$0\.\d+$"))
     panel.get_by_label("By", exact=True).select_option("service")
     expect(panel.locator(".legend")).to_contain_text("DynamoDB")
+
+
+def spend(product: Running, usd: float) -> None:
+    calls = usd * 1_000_000  # a dollar a million
+    with closing(SqliteUsage(product.data / "usage.db")) as usage:
+        usage.add([Usage(day_of(system_clock()), "x", "http", "apigateway.http_request", calls)])
+    # The server adds the budget up once a minute, and at once after an override or its end.
+    product.client.post("/costs/budget/override", json={"hours": 0}).raise_for_status()
+
+
+def test_warned_stopped_overridden(page: Page, watch: Watch, product: Running) -> None:
+    """From 80 % on the page says what will stop, at 100 % what has; an override takes a reason and
+    a second press, lets queries run, is shown with its end, and can be ended."""
+    watch.refusals.add(402)
+    spend(product, 42.5)
+    page.get_by_role("tab", name="Costs").click()
+    costs = page.locator("#panel-costs")
+    expect(costs.locator(".budget-head")).to_contain_text("over 80 %")
+    expect(costs).to_contain_text("Exports and queries stop at 100 %, backfills at 120 %.")
+
+    spend(product, 10)
+    page.get_by_role("tab", name="Query").click()
+    budget = page.locator("#query-budget")
+    expect(budget.get_by_role("alert")).to_contain_text("month ends: exports and queries.")
+    expect(page.locator("#query-price")).to_contain_text("Would be refused: the budget")
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.locator("#query-result [role=alert]")).to_contain_text("Budget used up")
+
+    budget.get_by_role("button", name="Override…").click()
+    dialog = page.get_by_role("dialog", name="Override the stop")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    assert product.client.get("/costs/budget").json()["stopped"] == ["exports", "queries"]
+
+    budget.get_by_role("button", name="Override…").click()
+    dialog.get_by_role("button", name="Override", exact=True).click()
+    expect(dialog).to_be_visible()  # without a reason nothing happens
+    dialog.get_by_label("For").select_option("8 hours")
+    dialog.get_by_label("Reason").fill("<b>month end</b>")
+    dialog.get_by_role("button", name="Override", exact=True).click()
+    expect(budget).to_contain_text("(<b>month end</b>): exports and queries go on")
+    expect(page.locator("#query-price")).to_contain_text("It would scan")
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.locator("#query-result .facts")).to_be_visible()
+
+    budget.get_by_role("button", name="End the override").click()
+    expect(budget.get_by_role("alert")).to_contain_text("Stopped until the month ends")

@@ -17,6 +17,8 @@ pytestmark = pytest.mark.browser
 COUNT = """SELECT event_type, count(*) AS n FROM events
 WHERE date >= current_date - INTERVAL '7' DAY AND event_type LIKE 'asked%'
 GROUP BY 1 ORDER BY 2 DESC"""
+ENDLESS = """SELECT count(*) AS endless FROM UNNEST(sequence(1, 1000000)) AS a(x)
+CROSS JOIN UNNEST(sequence(1, 1000000)) AS b(y) WHERE x + y = 7 -- ENDLESS"""
 
 
 @pytest.fixture
@@ -81,6 +83,15 @@ def test_result_as_a_chart(console: Page, product: Running) -> None:
     bars = console.locator(".bars li")
     expect(bars.filter(has_text=hostile).locator("b")).to_have_text("4")
     write(
+        console, "SELECT * FROM (VALUES ('a', 'one', 5, -7), ('b', 'two', 6, 8)) AS t(p, q, r, s)"
+    )
+    console.keyboard.press("Control+Enter")
+    expect(bars.locator(".name")).to_have_text(["a", "b"])
+    console.get_by_label("Across").select_option("q")
+    console.get_by_label("Up", exact=True).select_option("s")
+    expect(bars.locator(".name")).to_have_text(["one", "two"])
+    expect(bars.locator("b")).to_have_text(["-7", "8"])
+    write(
         console, "SELECT * FROM (VALUES (DATE '2026-01-01', 2), (DATE '2026-01-02', 3)) AS t(d, n)"
     )
     console.keyboard.press("Control+Enter")
@@ -128,24 +139,42 @@ def test_refusal_shows_its_fix(console: Page, watch: Watch) -> None:
     expect(refusal).to_contain_text("WHERE date >=")
 
 
-def test_price_before_running(console: Page) -> None:
-    """A dry run tells bytes and dollars and runs nothing."""
+def test_price_before_running(console: Page, watch: Watch) -> None:
+    """What is put into the console has its price before anybody asks, what would be refused its
+    reason; the Price button runs nothing; afterwards the estimate stands beside what it was."""
+    watch.refusals.add(400)
+    price = console.locator("#query-price")
+    console.locator("#examples").select_option("0")
+    expect(price).to_contain_text("It would scan about")
+    write(console, "SELECT nothing FROM events WHERE date = current_date")
+    expect(price).to_be_empty()
+    console.locator("#examples").focus()
+    expect(price).to_contain_text("Would be refused: There is no column 'nothing'")
     write(console, COUNT)
     console.get_by_role("button", name="Price").click()
     expect(console.locator("#query-result")).to_contain_text("It would scan about")
     expect(console.locator("#query-result table")).to_have_count(0)
-
-
-def test_cancel(console: Page) -> None:
-    """A query that takes long can be given up, and the next one runs."""
-    held = []
-    console.route("**/query", lambda route: held.append(route))
-    write(console, COUNT)
+    console.keyboard.press("Control+Enter")
     console.get_by_role("button", name="Run", exact=True).click()
-    console.get_by_role("button", name="Cancel").click()
+    expect(console.locator("#query-result .facts")).to_contain_text("(estimated $0.000048)")
+    expect(console.locator("#history")).not_to_contain_text("nothing")
+
+
+def test_cancel(console: Page, product: Running) -> None:
+    """A query that takes long is stopped and is in the history as cancelled; the focus goes to
+    Cancel and back to Run."""
+    write(console, ENDLESS)
+    run = console.get_by_role("button", name="Run", exact=True)
+    run.focus()
+    console.keyboard.press("Enter")
+    cancel = console.get_by_role("button", name="Cancel")
+    expect(cancel).to_be_focused()
+    expect(console.locator("#query-price")).to_contain_text("It would scan")
+    cancel.click()
     expect(console.locator("#query-status")).to_have_text("Cancelled.")
-    expect(console.get_by_role("button", name="Run", exact=True)).to_be_enabled()
-    console.unroute("**/query")
+    expect(run).to_be_focused()
+    expect(console.locator("#history li").first).to_contain_text("ENDLESS")
+    expect(console.locator("#history li").first).to_contain_text("cancelled")
 
 
 def test_history_with_its_cost(console: Page, product: Running) -> None:
@@ -199,14 +228,35 @@ def test_export(console: Page, product: Running) -> None:
     assert (saved["parquet"][:4], saved["xlsx"][:2]) == (b"PAR1", b"PK")
 
 
-def test_truncated_is_said(console: Page, product: Running) -> None:
-    """A result that was cut says so."""
-    post(product, "asked_many", 1100)
-    write(
-        console,
-        "SELECT event_id FROM events WHERE date >= current_date - INTERVAL '1' DAY "
-        "AND event_type = 'asked_many'",
-    )
-    console.get_by_role("button", name="Run", exact=True).click()
-    expect(console.locator("#query-result .notice")).to_contain_text("first 1,000 rows")
-    expect(console.locator("#query-result .hints")).to_contain_text("LIMIT")
+def test_pages_of_a_result(console: Page) -> None:
+    """More than 1,000 rows are read page by page, there and back, by keyboard; an export has all
+    of them whatever page is shown."""
+    write(console, "SELECT x FROM UNNEST(sequence(1, 2500)) AS t(x)")
+    console.keyboard.press("Control+Enter")
+    pages = console.get_by_role("navigation", name="Pages of the result")
+    expect(pages).to_contain_text("rows 1–1,000 of 2,500")
+    cells = console.locator("#query-result td")
+    next_ = pages.get_by_role("button", name="Next")
+    next_.focus()
+    for said, first in (("1,001–2,000", "1,001"), ("2,001–2,500", "2,001")):
+        console.keyboard.press("Enter")
+        expect(pages).to_contain_text(f"rows {said} of 2,500")
+        expect(cells.first).to_have_text(first)
+    expect(cells).to_have_count(500)
+    expect(next_).to_be_focused()
+    expect(next_).to_have_attribute("aria-disabled", "true")
+    with console.expect_download() as download:
+        console.get_by_role("button", name="CSV").click()
+    assert len(Path(download.value.path()).read_text().splitlines()) == 2501
+    for _ in range(2):
+        pages.get_by_role("button", name="Previous").click()
+    expect(cells.first).to_have_text("1")
+
+
+def test_truncated_is_said(console: Page) -> None:
+    """A result that was cut says so, and where all of it is."""
+    write(console, "SELECT x.x FROM UNNEST(sequence(1, 101)) AS x(x) "
+          "CROSS JOIN UNNEST(sequence(1, 1000)) AS y(y)")  # fmt: skip
+    console.keyboard.press("Control+Enter")
+    expect(console.locator("#query-result .notice")).to_contain_text("more than 100,000 rows")
+    expect(console.locator(".pages")).to_contain_text("rows 1–1,000 of 100,000")

@@ -4,6 +4,7 @@ from msgspec.structs import replace
 
 from tallybrook.costs.forecast import DAILY_EVENTS, PerMillion, month, per_million, table
 from tallybrook.costs.load import Load
+from tallybrook.costs.memory import Measured, Size, cheapest, fits, runs, usd_per_1000
 from tallybrook.costs.prices import Prices, prices
 from tallybrook.costs.standing import DAYS
 from tallybrook.costs.tiers import tier_of, tiers
@@ -13,6 +14,7 @@ from tools.pages.markdown import code
 ARCH = "arm64"
 WINDOWS_S = (1, 10, 60)
 OTHERS_AS_OF = "2025"
+SHAPED = 20_000
 
 INTRO = """# What it costs on AWS
 
@@ -42,6 +44,8 @@ def page() -> str:
             _waiting(known),
             _ids(known),
             _tiers(known),
+            _shapes(known),
+            _memory(known),
             _others(),
             _prices(known),
         ]
@@ -125,6 +129,55 @@ def _tiers(known: Prices) -> str:
     text = "## By tier\n\nUSD a month at list price, ten events a request.\n\n"
     head = ["from monthly revenue", *(f"{load:,} events a day" for load in loads)]
     return text + markdown.table(head, rows) + "\n"
+
+
+def _shapes(known: Prices) -> str:
+    one = Load(events_per_day=SHAPED)
+    rows = []
+    for tier in tiers():
+        shapes = [
+            (one, tier),
+            (replace(one, batch=100), tier),
+            (replace(one, window_s=10), tier),
+            (replace(one, batch=100, window_s=10), tier),
+            (replace(one, batch=100, window_s=10), replace(tier, kinesis=False)),
+        ]
+        costs = [month(load, of, ARCH, known).listed_usd for load, of in shapes]
+        rows.append((f"${tier.from_mrr_usd:,}", *map(_usd, costs)))
+    text = (
+        "### The cheaper shape by tier\n\nWhat costs most is a commit an event where events come"
+        " one by one, and, from $5,000 on, a stream that stands there whether or not anything"
+        " comes. In the lowest two tiers nothing is paid by the hour. Batches are the sender's"
+        " choice, waiting is `--window-s`, the stream `--no-kinesis` when the stack is deployed."
+        f" {SHAPED:,} events a day, USD a month:\n\n"
+    )
+    head = ["from monthly revenue", "single events", "100 a request", "waits 10 s", "both",
+            "both, without stream"]  # fmt: skip
+    return text + markdown.table(head, rows) + "\n"
+
+
+def _memory(known: Prices) -> str:
+    found = runs()
+    sizes = sorted({size.memory_mb for one in found.functions for size in one.sizes})
+    rows = []
+    for one in found.functions:
+        best = cheapest(one, ARCH, known)
+        of = {size.memory_mb: size for size in one.sizes}
+        cells = [_size(of[mb], one, best, known) if mb in of else "" for mb in sizes]
+        rows.append((code(one.function), *cells))
+    text = (
+        f"## By memory\n\nUSD for 1,000 warm invocations at each size, and their mean in ms. In"
+        " bold the smallest of the cheapest (5 % are no difference) that is fast enough and leaves"
+        f" an eighth of its memory free. {found.source}, {found.as_of}.\n\n"
+    )
+    head = ["function", *(f"{size:,} MB" for size in sizes)]
+    return text + markdown.table(head, rows) + "\n"
+
+
+def _size(size: Size, of: Measured, best: Size | None, known: Prices) -> str:
+    usd = f"{usd_per_1000(size, ARCH, known):.4f}"
+    told = f"**{usd}**" if size == best else usd
+    return f"{told} ({size.mean_ms:,.0f}{'' if fits(size, of.limit_ms) else ', does not fit'})"
 
 
 def _others() -> str:

@@ -27,7 +27,7 @@ _INVENTORY = "ocean-120"
 _PATIENCE_S = 30.0
 _DONE = object()
 _SETTINGS = {
-    "TALLYBROOK_SIMULATED": "entities,assessments,agreement",
+    "TALLYBROOK_SIMULATED": "entities,assessments,agreement,failures",
     "TALLYBROOK_NORMS": "true",  # nobody real is behind the assessments
 }
 

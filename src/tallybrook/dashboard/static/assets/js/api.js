@@ -18,7 +18,7 @@ export class ApiError extends Error {
 export function explain(error) {
   if (!(error instanceof ApiError)) return String(error?.message ?? error);
   if (error.status === 403) return `This key may not do that. ${error.message}`;
-  if (error.status === 0) return "The server cannot be reached. It is tried again by itself.";
+  if (error.status === 0) return "The server cannot be reached.";
   return error.message;
 }
 

@@ -7,6 +7,7 @@ const tenth = new Intl.NumberFormat(undefined, { minimumFractionDigits: 1, maxim
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const clockSeconds = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const day = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "short", day: "numeric" });
+const dayOfYear = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
 
 /** The viewer's time zone name. */
 export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "local";
@@ -36,6 +37,9 @@ export function dollars(value) {
   return `$${Number(value.toPrecision(2)).toFixed(Math.min(12, 1 - Math.floor(Math.log10(value))))}`;
 }
 
+/** `a, b and c`. */
+export const listed = (names) => (names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`);
+
 /** Seconds as a short duration. */
 export function seconds(value) {
   if (value === null || value === undefined) return "–";
@@ -62,11 +66,11 @@ export function utc(ms) {
 /** RFC 3339 text that the API takes. */
 export const rfc3339 = (ms) => new Date(ms).toISOString();
 
-/** A `<time>` in the viewer's zone with UTC on hover; the date is left out for today. */
+/** A `<time>` in the viewer's zone with UTC on hover; the date is left out for today, the year for this one. */
 export function time(value) {
   const ms = typeof value === "number" ? value : Date.parse(value);
   if (Number.isNaN(ms)) return h("span", { text: value ? String(value) : "–" });
-  const today = day.format(ms) === day.format(Date.now());
-  const text = today ? clockSeconds.format(ms) : `${day.format(ms)} ${clock.format(ms)}`;
+  const today = day.format(ms) === day.format(Date.now()), thisYear = new Date(ms).getFullYear() === new Date().getFullYear();
+  const text = today ? clockSeconds.format(ms) : `${(thisYear ? dayOfYear : day).format(ms)} ${clock.format(ms)}`;
   return h("time", { datetime: new Date(ms).toISOString(), title: utc(ms), text });
 }

@@ -1,6 +1,8 @@
 // A panel whose module is loaded when its tab is first opened: what nobody looks at costs nothing.
 import { byId, fill, h } from "./dom.js";
 
+const AGAIN_MS = 5000;
+
 /** `load()` answers a promise of the panel; `section` is the id of its tab panel. */
 export function lazyPanel(section, load) {
   const then = [];
@@ -9,7 +11,9 @@ export function lazyPanel(section, load) {
   async function get() {
     try { panel = await load(); } catch (error) {
       // A module that did not arrive: the server is down or was replaced by another version.
-      fill(byId(section), h("p", { class: "card notice", role: "alert", text: `This view could not be loaded (${error.message}). Reload the page.` }));
+      loading = null;
+      fill(byId(section), h("p", { class: "card notice", role: "alert", title: error.message, text: "This view could not be loaded. It is tried again; if that does not help, reload the page." }));
+      setTimeout(() => { if (wanted) loading ??= get(); }, AGAIN_MS);
       return;
     }
     for (const use of then.splice(0)) use(panel);

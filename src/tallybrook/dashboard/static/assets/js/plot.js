@@ -103,7 +103,7 @@ function drawMarks(u, marks) {
     ctx.moveTo(x, bbox.top);
     ctx.lineTo(x, bbox.top + bbox.height);
     ctx.stroke();
-    ctx.textAlign = x > bbox.left + bbox.width - 60 * pixel ? "right" : "left";
+    ctx.textAlign = x + ctx.measureText(label).width + 6 * pixel > bbox.left + bbox.width ? "right" : "left";
     ctx.fillText(label, x + (ctx.textAlign === "right" ? -4 : 4) * pixel, bbox.top);
   }
   ctx.restore();

@@ -40,7 +40,7 @@ export function statisticsOf(report) {
 }
 
 const CALIBRATION = { brier_a: "Brier score of A's confidence", brier_b: "Brier score of B's confidence", ece_a: "Calibration error of A (ECE)", ece_b: "Calibration error of B (ECE)" };
-const card = (title, ...parts) => h("section", { class: "card", "aria-label": title }, h("h2", { text: title }), ...parts);
+const card = (title, ...parts) => h("section", { class: "card" }, h("h2", { text: title }), ...parts);
 const counted = ({ pairs, missing }) => `${number(pairs)} pairs of scores, ${number(missing)} lack one.`;
 const heads = (first, ...others) => [{ label: first }, ...others.map((label) => ({ label, numeric: true }))];
 const undefinedFor = (reason) => h("span", { class: "null reason", text: `undefined: ${reason ?? "no reason given"}` });

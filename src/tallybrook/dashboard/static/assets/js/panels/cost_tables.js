@@ -18,11 +18,12 @@ const tile = (name, value, said) => h("div", {}, h("dt", { text: name }), h("dd"
 
 /** Functions, services, what would be otherwise, and advice. */
 export function costTables(report) {
+  const empty = !report.lines.length;
   return [
-    card("Functions", region("Functions", table({ rowHeads: true, caption: "Cost by function", columns: heads("Function", "Cost", "Invocations", "Mean", "Memory", "Cold starts", "INIT", "Per invocation"),
+    empty ? null : card("Functions", region("Functions", table({ rowHeads: true, caption: "Cost by function", columns: heads("Function", "Cost", "Invocations", "Mean", "Memory", "Cold starts", "INIT", "Per invocation"),
       rows: [...report.functions].sort((a, b) => b.usd - a.usd).map((f) => [f.function, dollars(f.usd), number(Math.round(f.invocations)), ms(f.avg_duration_ms), f.avg_memory_mb === null ? "–" : `${number(Math.round(f.avg_memory_mb))} MB`, number(Math.round(f.cold_starts)), ms(f.init_ms), dollars(f.cost_per_invocation)]) }))),
     h("div", { class: "cols halves" },
-      card("Services", region("Services", table({ rowHeads: true, caption: "Cost by service", columns: heads("Service", "Cost"), rows: report.by_service.map((s) => [s.name, dollars(s.usd)]) }))),
+      empty ? null : card("Services", region("Services", table({ rowHeads: true, caption: "Cost by service", columns: heads("Service", "Cost"), rows: report.by_service.map((s) => [s.name, dollars(s.usd)]) }))),
       card("A month, if", region("A month, if", table({ rowHeads: true, caption: "What a month would cost if something were otherwise", columns: heads("If", "A month"), rows: report.what_if.map((w) => [w.what, dollars(w.usd)]) })),
         report.advice.length ? [h("h3", { text: "Advice" }), h("ul", { class: "hints" }, report.advice.map((text) => h("li", { text })))] : [])),
   ];
@@ -34,5 +35,5 @@ export const byDayTable = (layers, days) => table({ rowHeads: true, caption: "Co
 
 const ms = (value) => (value === null ? "–" : `${number(Math.round(value))} ms`);
 const heads = (first, ...others) => [{ label: first }, ...others.map((label) => ({ label, numeric: true }))];
-const card = (title, ...parts) => h("section", { class: "card", "aria-label": title }, h("h2", { text: title }), ...parts.flat());
+const card = (title, ...parts) => h("section", { class: "card" }, h("h2", { text: title }), ...parts.flat());
 const region = (label, node) => h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, node);

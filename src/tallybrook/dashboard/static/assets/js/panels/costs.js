@@ -48,13 +48,15 @@ export function costsPanel() {
   function draw(report, standing) {
     last = report;
     budgetCard.hidden = !standing;
-    if (standing) redraw(budget, standing, () => budgetBar(standing));
+    if (standing) drawBudget(standing);
     redraw(tiles, report, () => costTiles(report));
     redraw(said, report, () => [about(report)]);
     shown.hidden = !report.lines.length;
     if (report.lines.length) drawChart(report);
     redraw(tables, report, () => costTables(report));
   }
+
+  const drawBudget = (standing) => redraw(budget, standing, () => budgetBar(standing, drawBudget));
 
   function drawChart({ lines, listed_usd: sum, start, end }) {
     const days = daysOf(start, end < day(Date.now()) ? end : day(Date.now()));

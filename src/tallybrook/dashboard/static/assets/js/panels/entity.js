@@ -71,7 +71,7 @@ function windows(type, metrics) {
     const metric = inWindows(type).find((m) => groupWords(m) === name && m.days[0] === d);
     return metric ? valueNode(type, metric, metrics) : "";
   };
-  const columns = [{ label: "" }, ...days.map((d) => ({ label: `${d} days`, numeric: true }))];
+  const columns = [{ label: "Metric" }, ...days.map((d) => ({ label: `${d} days`, numeric: true }))];
   return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "By window" },
     table({ columns, rows: groups.map(([name]) => [name, ...days.map((d) => cell(name, d))]), rowHeads: true, caption: "Metrics by window" }));
 }

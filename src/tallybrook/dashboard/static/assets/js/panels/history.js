@@ -3,15 +3,20 @@ import { ApiError, allowed, explain } from "../api.js";
 import { byId, fill, h } from "../dom.js";
 import { bytes, dollars, number, time } from "../format.js";
 
-const MOST = 30;
+const PAGE = 30;
+const MOST = 990;
 const TONE = { failed: "bad", cancelled: "" };
 
 /** `choose(sql)` is called with the query that was picked. */
 export function queryHistory(choose) {
+  let pages = 1;
+  byId("history-older").addEventListener("click", () => { pages += 1; draw(); });
+
   async function draw() {
     try {
-      const found = await allowed("/executions", { query: { limit: MOST } });
+      const found = await allowed("/executions", { query: { limit: pages * PAGE } });
       const shown = found?.executions ?? [];
+      byId("history-older").hidden = !found?.next_cursor || pages * PAGE >= MOST;
       fill(byId("history-sum"), shown.length ? `the last ${number(shown.length)}: ${dollars(shown.reduce((sum, one) => sum + (one.usd ?? 0), 0))}` : "");
       fill(byId("history"), shown.length ? shown.map((one) => item(one, choose))
         : h("li", { class: "dim", text: "Queries that ended are listed here, newest first, with what they cost. They are kept for 90 days." }));

@@ -11,9 +11,9 @@ export const FACETS = {
 };
 export const DOMAINS = Object.keys(FACETS);
 
-const tenth = new Intl.NumberFormat(undefined, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const tenth = new Intl.NumberFormat(undefined, { minimumFractionDigits: 1, maximumFractionDigits: 1, signDisplay: "negative" });
 const share = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 1 });
-const precise = new Intl.NumberFormat(undefined, { minimumFractionDigits: 3, maximumFractionDigits: 3 });
+const precise = new Intl.NumberFormat(undefined, { minimumFractionDigits: 3, maximumFractionDigits: 3, signDisplay: "negative" });
 
 /** A score from 0 to 100, with one decimal. */
 export const score = (value) => (value === null || value === undefined ? "–" : tenth.format(value));

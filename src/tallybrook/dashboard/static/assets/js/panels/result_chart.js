@@ -1,59 +1,67 @@
-// A query's answer as a chart: bars or lines over time where its first column is one, else a bar for each row.
+// A query's answer as a chart: bars or lines over time where the x axis is one, else a bar a row.
 import { barChart } from "../charts.js";
-import { h } from "../dom.js";
+import { fill, h, options } from "../dom.js";
 import { number, utc } from "../format.js";
 import { lineChart } from "../lines.js";
 import { swatch } from "../plot.js";
+import { drawable, firstAxis, instant, numbersOf, overTime } from "./result_axes.js";
 
-const TIME = /^(date|timestamp)/i;
-const NUMERIC = /^(u?(tiny|small|big|huge)?int(eger)?|u?int\d*|long|real|float|double|decimal|numeric)/i;
 const MOST_LAYERS = 6, MOST_BARS = 40;
+const ALL = "all";
 
-export const isNumeric = (type) => NUMERIC.test(type);
-
-/** What can be drawn of an answer, or null: `{x, values}` are places of columns. */
-export function drawable({ columns, rows }) {
-  const values = columns.map((_, i) => i).filter((i) => isNumeric(columns[i].type) && i !== 0);
-  if (rows.length < 2 || !values.length) return null;
-  return { x: 0, values: values.slice(0, MOST_LAYERS), overTime: TIME.test(columns[0].type) && distinct(rows) };
-}
-
-// Several rows of one instant cannot stand beside each other in time.
-const distinct = (rows) => new Set(rows.map((row) => row[0])).size === rows.length && rows.every((row) => row[0] !== null);
-
-/** The chart as nodes; `after()` is to be called once they are on the page. */
+/** `{node, draw(page)}` with the choice of the axes, which holds for every page; null where nothing can be drawn. */
 export function resultChart(answer) {
-  const what = drawable(answer);
-  return what.overTime ? overTime(answer, what) : bars(answer, what);
+  if (!drawable(answer)) return null;
+  const { columns } = answer;
+  const x = h("select", { id: "chart-x" }), y = h("select", { id: "chart-y" }), shown = h("div");
+  let page = answer;
+
+  options(x, columns.map((column, i) => [i, column.name]).filter(([i]) => numbersOf(columns, i).length));
+  x.value = String(firstAxis(columns));
+  x.addEventListener("change", () => { offer(); draw(page); });
+  y.addEventListener("change", () => draw(page));
+
+  // Several at once only as lines over time: bars of different things side by side say nothing.
+  function offer() {
+    const kept = y.value, numbers = numbersOf(columns, Number(x.value)), several = numbers.length > 1 && overTime(page, Number(x.value));
+    options(y, [...(several ? [[ALL, numbers.length > MOST_LAYERS ? `the first ${MOST_LAYERS}` : "all"]] : []), ...numbers.map((i) => [i, columns[i].name])]);
+    if ([...y.options].some((option) => option.value === kept)) y.value = kept;
+  }
+
+  function draw(next) {
+    page = next;
+    const at = Number(x.value), inTime = overTime(page, at);
+    const chosen = y.value === ALL ? numbersOf(columns, at).slice(0, MOST_LAYERS) : [Number(y.value)];
+    if (inTime) lines(shown, page, at, chosen); else fill(shown, bars(page, at, chosen[0]));
+  }
+
+  offer();
+  const field = (label, control) => h("div", {}, h("label", { for: control.id, text: label }), control);
+  return { node: h("div", {}, h("div", { class: "controls" }, field("Across", x), field("Up", y)), shown), draw };
 }
 
-function overTime({ columns, rows }, { values }) {
-  const ordered = rows.map((row) => [instant(row[0]), row]).sort(([a], [b]) => a - b);
+function lines(shown, { columns, rows }, x, chosen) {
+  const ordered = rows.map((row) => [instant(row[x]), row]).sort(([a], [b]) => a - b);
   const times = ordered.map(([at]) => at);
   const step = Math.max(1, Math.min(...times.slice(1).map((at, i) => at - times[i])));
-  const layers = values.map((i, n) => ({ name: columns[i].name, colour: `--s${n + 1}`, values: ordered.map(([, row]) => Number(row[i] ?? 0)) }));
-  const box = h("div", { class: "chart", role: "img", "aria-label": `${layers.map((l) => l.name).join(", ")} over ${times.length} periods; the table has the same figures.` });
   const label = (s) => (step >= 86400 ? utc(s * 1000).slice(0, 10) : utc(s * 1000));
-  const key = h("p", {}, layers.map((layer) => h("span", { class: "key" }, swatch(layer.colour), layer.name)));
+  // A bar where there is nothing is none; a line has a gap there.
+  const value = (cell) => (cell === null ? (chosen.length === 1 ? 0 : null) : Number(cell));
+  const layers = chosen.map((i, n) => ({ name: columns[i].name, colour: `--s${n + 1}`, values: ordered.map(([, row]) => value(row[i])) }));
+  const box = h("div", { class: "chart", role: "img", "aria-label": `${layers.map((l) => l.name).join(", ")} over ${times.length} periods; the table has the same figures.` });
+  fill(shown, box, h("p", {}, layers.map((layer) => h("span", { class: "key" }, swatch(layer.colour), layer.name))));
   // Bars on top of each other would add up what need not belong together.
-  const draw = layers.length === 1 ? barChart : lineChart;
-  return { node: h("div", {}, box, key), after: () => draw(box).show({ times, step, layers, label, write: number }) };
+  (layers.length === 1 ? barChart : lineChart)(box).show({ times, step, layers, label, write: number });
 }
 
-// Instants come as RFC 3339, days as `2026-03-01`; without a zone they are UTC.
-function instant(text) {
-  const plain = String(text).replace(" ", "T");
-  return Date.parse(/(Z|[+-]\d\d:?\d\d)$/.test(plain) || plain.length === 10 ? plain : `${plain}Z`) / 1000;
-}
-
-function bars({ columns, rows }, { values }) {
-  const at = values[0], shown = rows.slice(0, MOST_BARS);
-  const highest = Math.max(...shown.map((row) => Math.abs(Number(row[at] ?? 0))), Number.MIN_VALUE);
+function bars({ columns, rows }, x, y) {
+  const shown = rows.slice(0, MOST_BARS), size = (row) => Math.abs(Number(row[y] ?? 0));
+  const highest = Math.max(...shown.map(size), Number.MIN_VALUE);
   const items = shown.map((row) => {
-    const filled = h("span", { class: "filled" });
-    filled.style.width = `${(Math.abs(Number(row[at] ?? 0)) / highest) * 100}%`;
-    return h("li", {}, h("span", { class: "name", title: String(row[0]), text: row[0] === null ? "null" : String(row[0]) }), h("span", { class: "room" }, filled), h("b", { text: row[at] === null ? "null" : number(Number(row[at])) }));
+    const filled = h("span", { class: Number(row[y]) < 0 ? "filled below" : "filled" }), name = row[x] === null ? "null" : String(row[x]);
+    filled.style.width = `${(size(row) / highest) * 100}%`;
+    return h("li", {}, h("span", { class: "name", title: name, text: name }), h("span", { class: "room" }, filled), h("b", { text: row[y] === null ? "null" : number(Number(row[y])) }));
   });
-  const cut = rows.length > MOST_BARS ? h("p", { class: "dim", text: `The first ${MOST_BARS} of ${number(rows.length)} rows.` }) : null;
-  return { node: h("div", {}, h("h3", { text: `${columns[at].name} by ${columns[0].name}` }), h("ul", { class: "bars" }, items), cut), after() {} };
+  const cut = rows.length > MOST_BARS ? h("p", { class: "dim", text: `The first ${MOST_BARS} of these ${number(rows.length)} rows.` }) : null;
+  return h("div", {}, h("ul", { class: "bars", "aria-label": `${columns[y].name} by ${columns[x].name}` }, items), cut);
 }

@@ -12,7 +12,7 @@ const OPEN = ["queued", "running"];
 
 export function runsPanel() {
   const status = h("select", { id: "runs-status" }), said = h("p", { class: "error", role: "alert" });
-  const list = h("div", { id: "runs-list", class: "scroll", tabindex: "0", role: "region", "aria-label": "Runs" });
+  const list = h("div", { id: "runs-list", class: "scroll", tabindex: "0", role: "region", "aria-label": "List of runs" });
   const older = h("button", { type: "button", hidden: true, text: "Show older" }), clock = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Schedules" });
   const refresh = refresher(load);
   let turn = 0, more = [], next = null;
@@ -105,7 +105,7 @@ function details(run, opened) {
 
 const took = ({ started_at: from, ended_at: to }) => (from && to ? seconds((Date.parse(to) - Date.parse(from)) / 1000) : "–");
 
-const scheduleTable = (schedules) => table({ rowHeads: true, caption: "Schedules", columns: ["What", "Every", "Last", "Next", ""].map((label) => ({ label })),
+const scheduleTable = (schedules) => table({ rowHeads: true, caption: "Schedules", columns: ["What", "Every", "Last", "Next", "What it does"].map((label) => ({ label })),
   rows: schedules.map((one) => [words(one.name.replaceAll("-", "_")), one.every_s ? seconds(one.every_s).replace("1.0 h", "hour").replace("24.0 h", "day") : "all the time",
     one.last ? h("span", {}, time(one.last), " ", h("span", { class: "tag", data: { tone: TONE[one.last_status] ?? "" }, text: one.last_status ?? "" })) : one.every_s ? "not yet" : "–",
-    one.next ? time(one.next) : "–", h("span", { class: "dim", text: one.about })]) });
+    one.next ? time(one.next) : "–", h("span", { class: "dim about", text: one.about })]) });

@@ -24,8 +24,10 @@ export function totalsPanel() {
     try {
       const asked = ask();
       draw(await request("/analytics", { query: asked, signal: abort.signal }), chart);
+      abort = null;
     } catch (error) {
       if (error.name === "AbortError") return;
+      abort = null;
       hideChart();
       fill(byId("totals-result"), h("p", { class: "error", text: explain(error) }), faults(error));
     }
@@ -37,7 +39,14 @@ export function totalsPanel() {
       await fillMetrics();
       if (!started && byId("metric").value) { started = true; run(); }
     },
-    close() { abort?.abort(); },
+    // What is given up in the middle is asked again when the tab is opened again.
+    close() {
+      if (!abort) return;
+      abort.abort();
+      abort = null;
+      started = false;
+      byId("totals-result").classList.remove("waiting");
+    },
   };
 }
 
@@ -108,7 +117,7 @@ function draw(answer, chart) {
   byId("totals-chart").setAttribute("aria-label", `${answer.metric}: total ${number(answer.total)} in ${times.length} steps. A table follows.`);
   const step = STEP_S[answer.group_by] ?? 86400;
   const label = (s) => (step < 86400 ? time(s * 1000).textContent : utc(s * 1000).slice(0, 10));
-  chart.show({ times, step, label,
+  chart.show({ times, step, label, whole: answer.series.every((p) => p.value === null || Number.isInteger(p.value)),
     layers: [{ name: answer.metric, colour: "--s1", values: answer.series.map((p) => p.value ?? 0) }] });
   byId("totals-table").hidden = false;
   fill(byId("totals-table").querySelector(".scroll"), table({
