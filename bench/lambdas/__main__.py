@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from bench import machine
-from bench.lambdas import table
+from bench.lambdas import sizes, table
 from bench.lambdas.bare import bare_bundle
 from bench.lambdas.measuring import BundlingError, FunctionError, Plan, Result, measure, specs
 from bench.lambdas.world import running_world
@@ -25,7 +25,7 @@ def main() -> int:
     results: list[Result] = []
     failed: dict[str, str] = {}
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as scratch:
-        plan = Plan(given.rounds, given.warm, Path(scratch))
+        plan = Plan(given.rounds, given.warm, Path(scratch), sizes=not given.quick)
         bare = bare_bundle(plan.scratch / "bundles")
         with running_world(plan.scratch) as world:
             for spec in specs(given.functions):
@@ -40,6 +40,7 @@ def main() -> int:
     print(table.markdown(results, failed, about))
     if given.publish:
         table.publish(results, failed, about)
+        sizes.write([one.sizes for one in results if one.sizes is not None], about)
     return 1 if failed else 0
 
 
@@ -50,14 +51,20 @@ def _arguments() -> argparse.Namespace:
     )  # fmt: skip
     names = [spec.name for spec in specs([])]
     parser.add_argument("functions", nargs="*", metavar="FUNCTION", help=f"of: {', '.join(names)}")
-    parser.add_argument("--quick", action="store_true", help="one round, one warm invocation")
-    parser.add_argument("--rounds", type=int, help="starts of each (5; quick: 1)")
-    parser.add_argument("--publish", action="store_true", help="put the table into the docs")
+    parser.add_argument(
+        "--quick", action="store_true", help="one round, one warm invocation, no sizes"
+    )
+    parser.add_argument("--rounds", type=int, help="starts of each (2; quick: 1)")
+    parser.add_argument(
+        "--publish",
+        action="store_true",
+        help="put the table into the docs, and the runs at several sizes into the package",
+    )
     given = parser.parse_args()
     unknown = [name for name in given.functions if name not in names]
     if unknown:
         parser.error(f"no function {', '.join(unknown)}; there are {', '.join(names)}")
-    given.rounds = given.rounds or (1 if given.quick else 5)
+    given.rounds = given.rounds or (1 if given.quick else 2)
     given.warm = 1 if given.quick else 5
     return given
 

@@ -49,6 +49,11 @@ class Execution(Struct):
     _process: "subprocess.Popen[bytes]"
 
     @property
+    def pid(self) -> int:
+        """The leader of its process group."""
+        return self._process.pid
+
+    @property
     def peak_bytes(self) -> int:
         """The most memory it held so far."""
         self._watch.look()
@@ -117,6 +122,15 @@ def started(task: Task, scratch: Path) -> Iterator[Execution]:
                 yield execution
         finally:
             _end(process)
+
+
+def require_success(task: Task, answer: object) -> None:
+    """Raise unless the work was done: what is refused quickly must not look quick."""
+    if not isinstance(answer, dict):
+        return
+    status = answer.get("statusCode", 200)
+    if status >= 400 or answer.get("batchItemFailures"):
+        raise FunctionError(f"{task.name} answered {str(answer)[:500]}")
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

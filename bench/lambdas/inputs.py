@@ -84,13 +84,13 @@ def sqs(_world: World) -> Inputs:
         yield _dump({"Records": [_message(number) for number in range(MESSAGES)]})
 
 
-def s3(world: World) -> Inputs:
+def s3(world: World, object_bytes: int = OBJECT_BYTES) -> Inputs:
     """The notification of a new object of 1 MB with an event a line."""
     for number in count():
         key = f"raw/events/bench-{uuid.uuid4()}.ndjson"
         lines: list[str] = []
         size = 0
-        while size < OBJECT_BYTES:
+        while size < object_bytes:
             lines.append(json.dumps(event(len(lines))))
             size += len(lines[-1]) + 1
         body = "\n".join(lines).encode()
@@ -132,16 +132,17 @@ def schedule(_world: World) -> Inputs:
 def sequence(world: World) -> Inputs:
     """What the events table's stream says of events that were collected."""
     table = physical(world.stack, EVENTS)
-    for records in streams.records(world, table, lambda: streams.collect(world, BATCH), BATCH):
+    more = partial(streams.collect, world, BATCH)
+    for records in streams.records(world, table, more, BATCH, start="LATEST"):
         yield _dump({"Records": records})
 
 
-def entities(world: World) -> Inputs:
+def entities(world: World, size: int = BATCH) -> Inputs:
     """What the events table's stream says of operations: completed sessions of a few hundred
     students and some dozen tutors."""
     table = physical(world.stack, EVENTS)
-    more = partial(streams.collect, world, BATCH, operation)
-    for records in streams.records(world, table, more, BATCH):
+    more = partial(streams.collect, world, size, operation)
+    for records in streams.records(world, table, more, size, start="LATEST"):
         yield _dump({"Records": records})
 
 
@@ -259,9 +260,9 @@ def _kinesis_record(batch: int, number: int) -> dict[str, Any]:
     }
 
 
-def workflow(world: World) -> Inputs:
+def workflow(world: World, rows: int = running.ROWS) -> Inputs:
     """The state machine calls a step of a run."""
-    yield from map(_dump, running.steps_of_files(world))
+    yield from map(_dump, running.steps_of_files(world, rows))
 
 
 def _messages(bodies: list[str]) -> bytes:
@@ -311,3 +312,9 @@ TRIGGERS: Mapping[str, Trigger] = {
     "workflow": workflow,
 }  # fmt: skip
 """By function; one that is not here cannot be measured."""
+
+SMALLER: Mapping[str, Trigger] = {
+    "s3": partial(s3, object_bytes=50_000), "workflow": partial(workflow, rows=100),
+    "entities": partial(entities, size=20),
+}  # fmt: skip
+"""For runs with little of a core, which would take minutes."""

@@ -1,23 +1,27 @@
 """Functions and the bare handler in turn: every round starts both anew."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
 from msgspec import Struct
 
-from bench.lambdas.execution import FunctionError, Task, started
-from bench.lambdas.inputs import TRIGGERS
+from bench.lambdas.execution import Execution, FunctionError, Task, require_success, started
+from bench.lambdas.inputs import SMALLER, TRIGGERS
+from bench.lambdas.sizes import at_sizes
 from bench.lambdas.world import World
 from infra.bundling import BundlingError, bundle, function, host, size_bytes, zip_bundle
 from infra.bundling.loading import loaded
 from infra.functions import FUNCTIONS, FunctionSpec, memory_mb
 from infra.settings import StackSettings
+from tallybrook.costs.memory import Measured
 from tallybrook.ports.aws.tables import EVENTS, physical
 
 BARE_MEMORY_MB = 128
 PEAK_GOAL_MB = 128
 INIT_GOAL = 2.0
+WARM_S = 5.0
 
 
 class Sample(Struct):
@@ -40,6 +44,7 @@ class Result(Struct):
     modules: int
     ours: list[Sample]
     bare: list[Sample]
+    sizes: Measured | None = None
 
     def of(self, figure: str) -> float:
         """The median of a figure of ours."""
@@ -71,11 +76,13 @@ def _median(samples: list[Sample], figure: str) -> float:
 
 
 class Plan(Struct, frozen=True):
-    """How often: ``rounds`` of starts, ``warm`` invocations after the first of each."""
+    """How often: ``rounds`` of starts, ``warm`` invocations after the first of each. ``sizes``:
+    whether it is also run at several memory sizes."""
 
     rounds: int
     warm: int
     scratch: Path
+    sizes: bool = True
 
 
 def specs(names: list[str]) -> list[FunctionSpec]:
@@ -101,6 +108,9 @@ def measure(spec: FunctionSpec, world: World, bare: Path, plan: Plan) -> Result:
     for _ in range(plan.rounds):
         result.bare.append(sample(rival, iter(lambda: b"{}", b""), plan))
         result.ours.append(sample(ours, inputs, plan))
+    if plan.sizes:
+        smaller = SMALLER[spec.name](world) if spec.name in SMALLER else inputs
+        result.sizes = at_sizes(spec, ours, smaller, result.peak_mb, plan.scratch)
     return result
 
 
@@ -116,20 +126,19 @@ def sample(task: Task, inputs: Iterator[bytes], plan: Plan) -> Sample:
     with started(task, plan.scratch) as execution:
         first = execution.invoke(next(inputs))
         require_success(task, first.payload)
-        warm = [execution.invoke(next(inputs)) for _ in range(plan.warm)]
-        for outcome in warm:
-            require_success(task, outcome.payload)
-        later = [outcome.ms for outcome in warm] or [first.ms]
+        later = list(_warm(execution, inputs, plan)) or [first.ms]
         return Sample(execution.init_ms, first.ms, median(later), execution.peak_bytes / 2**20)
 
 
-def require_success(task: Task, answer: object) -> None:
-    """Raise unless the work was done: what is refused quickly must not look quick."""
-    if not isinstance(answer, dict):
-        return
-    status = answer.get("statusCode", 200)
-    if status >= 400 or answer.get("batchItemFailures"):
-        raise FunctionError(f"{task.name} answered {str(answer)[:500]}")
+def _warm(execution: Execution, inputs: Iterator[bytes], plan: Plan) -> Iterator[float]:
+    """Later invocations: as many as planned, or as long as ``WARM_S``."""
+    until_s = time.monotonic() + WARM_S
+    for number in range(plan.warm):
+        if number and time.monotonic() > until_s:
+            return
+        outcome = execution.invoke(next(inputs))
+        require_success(execution.task, outcome.payload)
+        yield outcome.ms
 
 
 __all__ = ["BundlingError", "FunctionError", "Plan", "Result", "measure", "specs"]

@@ -27,7 +27,7 @@ class Watch:
     def look(self) -> None:
         """Take the present figure in; kill what is over the limit, as Lambda does."""
         with suppress(OSError):
-            pids = [self.pid, *_descendants(self.pid)]
+            pids = [self.pid, *descendants(self.pid)]
             held = sum(map(_resident_bytes, pids))
             self.peak_bytes = max(self.peak_bytes, held, _high_water_bytes(self.pid))
         if self.peak_bytes > self.limit_bytes and not self.killed:
@@ -54,12 +54,13 @@ def watching(pid: int, limit_bytes: int) -> Iterator[Watch]:
         thread.join()
 
 
-def _descendants(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
+    """Children, and theirs. Raises ``OSError`` where the process is gone."""
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         with suppress(OSError):
             found += [int(child) for child in (task / "children").read_text().split()]
-    return found + [below for child in found for below in _descendants(child)]
+    return found + [below for child in found for below in descendants(child)]
 
 
 def _resident_bytes(pid: int) -> int:

@@ -15,14 +15,14 @@ ACCOUNT = "default"
 ROWS = 1_000
 
 
-def steps_of_files(world: World) -> Iterator[dict[str, str]]:
+def steps_of_files(world: World, rows: int = ROWS) -> Iterator[dict[str, str]]:
     """Each step of one run after the other, then of the next."""
     with closing(DynamoState(world.stack)) as state:
         runs = Runs(state)
         while True:
             run_id = uuid.uuid4().hex
             key = f"raw/events/{run_id}.ndjson"
-            body = "\n".join(json.dumps(event(number)) for number in range(ROWS))
+            body = "\n".join(json.dumps(event(number)) for number in range(rows))
             world.client("s3").put_object(Bucket=world.bucket, Key=key, Body=body.encode())
             now_us = time.time_ns() // 1000
             runs.create(new_run(run_id, ACCOUNT, "file", {"key": key}, now_us))

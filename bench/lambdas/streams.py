@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from bench.lambdas.events import event
 from bench.lambdas.world import World
@@ -14,17 +14,21 @@ from tallybrook.accounts.keys import DEFAULT_ACCOUNT
 from tallybrook.events.reading import read_event
 from tallybrook.ports.log import RecordChange, Write
 
+Start = Literal["TRIM_HORIZON", "LATEST"]
 _ROUNDS = 50
 
 
-def records(world: World, table: str, more: Callable[[], None], size: int) -> Iterator[list[Any]]:
-    """The stream's records from its start, ``size`` at a time; ``more`` writes to the table."""
+def records(
+    world: World, table: str, more: Callable[[], None], size: int, *, start: Start = "TRIM_HORIZON"
+) -> Iterator[list[Any]]:
+    """The stream's records from its start, ``size`` at a time; ``more`` writes to the table. From
+    ``LATEST`` on they are what ``more`` writes alone, and nothing that others have worked off."""
     streams = world.client("dynamodbstreams")
     [stream] = streams.list_streams(TableName=table)["Streams"]
     arn = stream["StreamArn"]
     [shard] = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
     iterator = streams.get_shard_iterator(
-        StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType=start
     )["ShardIterator"]
     waiting: list[Any] = []
     while True:

@@ -50,7 +50,7 @@ def simulated_day(store: SqliteUsage, seed: int = 7) -> list[CostRecord]:
         at_us = BEGIN_US + minute * 60_000_000
         for account in ("acme", "rival", "third"):
             n = draw.randrange(1, 40)
-            seen = Second(n, n * 430, n, n, {"view", "buy"})
+            seen = Second(n, n * 430, n, n, {"view", "buy"}, set(range(min(n, 4))))
             recorder.note(at_us, account, of_second(seen, tier))
             recorder.note(at_us, account, of_requests(draw.randrange(1, 9), tier))
         if draw.random() < 0.2:
@@ -170,7 +170,8 @@ def test_what_cannot_be_written_is_held(tmp_path: Path) -> None:
 
 
 def test_each_event_is_counted_once(tmp_path: Path) -> None:
-    """The consumer's rows and position are one commit: handed over again, nothing is added."""
+    """The consumer's rows and position are one commit: handed over again, nothing is added. What
+    the stack would have been called for it is a whole number of calls."""
     store = SqliteUsage(tmp_path / "usage.db")
     consumer = UsageConsumer(store, tier_of(0))
     events = [Event(n, f"e{n}", "view", 0, BEGIN_US + n * 400_000, "ab"[n % 2], "arrival", "u")
@@ -185,6 +186,9 @@ def test_each_event_is_counted_once(tmp_path: Path) -> None:
     counted = {row.account_id: row.quantity for row in store.between(DAY, DAY)
                if row.meter == f"{FACT}events"}  # fmt: skip
     assert counted == {"a": 15, "b": 15}
+    calls = [row.quantity for row in store.between(DAY, DAY) if row.meter == "lambda.request"]
+    assert calls
+    assert all(quantity.is_integer() for quantity in calls)
     assert consumer.position() == 30
 
 

@@ -1,7 +1,12 @@
 """The table of tiers, and which of them a revenue gives."""
 
+from pathlib import Path
+
 import pytest
 
+from tallybrook.costs.bill import bill
+from tallybrook.costs.prices import prices
+from tallybrook.costs.standing import standing_of, standing_uses
 from tallybrook.costs.tiers import Tier, current_tier, tier_of, tiers
 from tallybrook.errors import UsageError
 
@@ -65,6 +70,15 @@ def test_the_environment_chooses() -> None:
     """CURRENT_MRR gives the tier; without it, or empty, it is the lowest."""
     assert current_tier({"CURRENT_MRR": "5000"}).from_mrr_usd == 5000
     assert current_tier({}) == current_tier({"CURRENT_MRR": ""}) == tiers()[0]
+
+
+def test_the_guide_tells_what_stands() -> None:
+    """Its table of idle months is what each tier's stack costs at list price, and to pay."""
+    guide = Path(__file__).parents[2] / "docs" / "guides" / "deploying-to-aws.md"
+    for tier in tiers():
+        found = bill(standing_uses(standing_of(tier, "arm64")), prices())
+        row = f"| ${tier.from_mrr_usd:,} | {found.listed_usd:.2f} | {found.payable_usd:.2f} |"
+        assert row in guide.read_text()
 
 
 @pytest.mark.parametrize("value", ["a lot", "-1", "nan", "inf"])

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
-from bench.lambdas.execution import FunctionError, Task, started
+from bench.lambdas.execution import FunctionError, Task, require_success, started
 from bench.lambdas.inputs import TRIGGERS
-from bench.lambdas.measuring import require_success, task_of
+from bench.lambdas.measuring import task_of
 from bench.lambdas.world import World, world_in
 from infra.bundling import FUNCTIONS, function
 from infra.bundling.functions import GRAPHQL_CLIENT, GRAPHQL_SERVER, HTTP_CLIENT

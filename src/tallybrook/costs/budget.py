@@ -31,7 +31,8 @@ class Override(Struct, frozen=True):
 
 class Budget(Struct, frozen=True, kw_only=True):
     """Where a month stands. ``share`` is of the limit, None without one; ``stopped`` is what is
-    refused now, ``would_stop`` what would be if ``enforced``, and no override held."""
+    refused now, ``would_stop`` what would be if ``enforced``, and no override held. ``stops_at``
+    is the share from which on each thing stops."""
 
     month: str
     limit_usd: float | None
@@ -42,6 +43,7 @@ class Budget(Struct, frozen=True, kw_only=True):
     enforced: bool
     stopped: list[str]
     would_stop: list[str]
+    stops_at: dict[str, float]
     override_until: str | None
     override_reason: str | None
 
@@ -64,6 +66,7 @@ def standing(
         enforced=enforced,
         stopped=would if enforced and not holds else [],
         would_stop=would,
+        stops_at=dict(STOPS),
         override_until=override_until if holds else None,
         override_reason=override.reason if override is not None and holds else None,
     )

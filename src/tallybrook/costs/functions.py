@@ -11,10 +11,10 @@ from msgspec import Struct
 
 from tallybrook.costs.bill import Use
 from tallybrook.costs.checking import require_amount, require_arch, require_memory
+from tallybrook.costs.invoked import SLOW_MS
 from tallybrook.costs.prices import Arch, Prices
 from tallybrook.errors import UsageError
 
-SLOW_MS = 3_000
 ADVISED_MEMORY_MB = 256
 WHOLE_CORE_MB = 1_769
 """Lambda gives processor time in proportion to memory, and a whole core at this much."""
@@ -103,7 +103,8 @@ def duration_ms(core_ms: float, wait_ms: float, memory_mb: float) -> float:
 
 
 def memory_advice(mean_duration_ms: float, memory_mb: int) -> str | None:
-    """What to change about a function's memory; None when nothing."""
+    """What to change about a function's memory by rule, where nothing was measured; None when
+    nothing."""
     if mean_duration_ms > SLOW_MS and memory_mb < ADVISED_MEMORY_MB:
         return (
             f"{ADVISED_MEMORY_MB} MB: {mean_duration_ms:,.0f} ms on average are more than"

@@ -5,7 +5,7 @@ from msgspec import Struct
 
 from tallybrook.costs.invoked import Amounts, merge
 from tallybrook.costs.journey import KEPT_S
-from tallybrook.costs.measured import Second, of_cold_start, of_second, row_units
+from tallybrook.costs.measured import Second, of_cold_start, of_second, row_units, shard_of
 from tallybrook.costs.recorder import day_of
 from tallybrook.costs.tiers import Tier
 from tallybrook.ports.log import Chunk, Topic
@@ -20,6 +20,7 @@ class Part(Struct):
 
     ingested_at: int
     account_id: str
+    event_id: str
     event_type: str
     user_id: str | None = None
     anonymous_id: str | None = None
@@ -75,9 +76,10 @@ class UsageConsumer:
 def _take(seconds: dict[tuple[int, str], Second], line: bytes) -> None:
     part = _part.decode(line)
     key = part.ingested_at // SECOND_US, part.account_id
-    seen = seconds.setdefault(key, Second(series=set()))
+    seen = seconds.setdefault(key, Second(series=set(), shards=set()))
     seen.events += 1
     seen.line_bytes += len(line)
     seen.row_units += row_units(len(line))
     seen.ids += (part.user_id is not None) + (part.anonymous_id is not None)
     seen.series.add(part.event_type)
+    seen.shards.add(shard_of(part.account_id, part.event_id))

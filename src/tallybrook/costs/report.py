@@ -9,11 +9,12 @@ from calendar import monthrange
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, timedelta
 
+from msgspec.structs import replace
+
 from tallybrook.costs.bill import Use, bill
-from tallybrook.costs.checking import MIN_MEMORY_MB
 from tallybrook.costs.forecast import month
-from tallybrook.costs.functions import memory_advice
 from tallybrook.costs.invoked import (
+    BYTES,
     COLD_STARTS,
     DURATION_MS,
     EVENTS,
@@ -21,9 +22,10 @@ from tallybrook.costs.invoked import (
     MEMORY_MB,
     REQUESTS,
 )
-from tallybrook.costs.load import MAX_BATCH, Load
+from tallybrook.costs.load import MAX_BATCH, MAX_LINE_BYTES, Load
 from tallybrook.costs.measured import ARCH
-from tallybrook.costs.prices import Prices
+from tallybrook.costs.memory import own_peak_mb
+from tallybrook.costs.prices import Arch, Prices
 from tallybrook.costs.recorder import usd_of
 from tallybrook.costs.reported import (
     FunctionUse,
@@ -34,12 +36,9 @@ from tallybrook.costs.reported import (
     WhatIf,
 )
 from tallybrook.costs.standing import standing_of, standing_uses
+from tallybrook.costs.suggestions import ADVISED_BATCH, suggestions
 from tallybrook.costs.tiers import Tier, tiers
 from tallybrook.ports.usage import FACT, Usage
-
-ADVISED_BATCH = 100
-WORTH_USD = 0.01
-"""A month; advice about less is noise."""
 
 
 def report(
@@ -52,6 +51,7 @@ def report(
     payable = payable_usd(rows, prices)
     days = _days_covered(rows, start, min(end, today))
     projection = _projection(listed, days, min(end, today))
+    functions = _functions(rows, prices)
     idle = bill(standing_uses(standing_of(tier, ARCH)), prices).listed_usd
     return Report(
         start=start, end=end, days_covered=days, measured=measured,
@@ -60,12 +60,15 @@ def report(
         by_service=_shares(lines, lambda line: line.service),
         by_account=_shares(lines, lambda line: line.account_id),
         by_day=sorted(_shares(lines, lambda line: line.day), key=lambda share: share.name),
-        functions=_functions(rows, prices),
+        functions=functions,
         projection=projection,
         mrr_usd=mrr_usd,
         share_of_mrr=projection.usd / mrr_usd if projection and mrr_usd else None,
         idle_usd=idle,
-        advice=_advice(rows, projection, idle, prices),
+        advice=suggestions(
+            rows, functions, projection, idle, measured=measured, tier=tier, arch=_arch(rows),
+            prices=prices,
+        ),
         what_if=_what_if(rows, days, tier, prices),
         reason=None if lines else "nothing was recorded in these days",
         prices_as_of=prices.as_of, region=prices.region, lines=lines,
@@ -106,10 +109,15 @@ def _functions(rows: Sequence[Usage], prices: Prices) -> list[FunctionUse]:
         meters = sums.setdefault(row.function, {})
         meters[row.meter] = meters.get(row.meter, 0.0) + row.quantity
         usd.setdefault(row.function, []).append(usd_of(row, prices))
-    return [_function(name, meters, math.fsum(usd[name])) for name, meters in sorted(sums.items())]
+    return [
+        _function(name, meters, math.fsum(usd[name]), own_peak_mb(rows, name))
+        for name, meters in sorted(sums.items())
+    ]
 
 
-def _function(name: str, meters: dict[str, float], usd: float) -> FunctionUse:
+def _function(
+    name: str, meters: dict[str, float], usd: float, max_memory_mb: float | None
+) -> FunctionUse:
     calls = meters.get("lambda.request", 0.0)
     memory = meters.get(MEMORY_MB)
     return FunctionUse(
@@ -117,6 +125,7 @@ def _function(name: str, meters: dict[str, float], usd: float) -> FunctionUse:
         invocations=calls,
         avg_duration_ms=meters.get(DURATION_MS, 0.0) / calls if calls else None,
         avg_memory_mb=memory / calls if calls and memory else None,
+        max_memory_mb=max_memory_mb,
         init_ms=meters.get(INIT_MS, 0.0),
         cold_starts=meters.get(COLD_STARTS, 0.0),
         usd=usd,
@@ -139,62 +148,34 @@ def _projection(usd: float, days: int, end: str) -> Projection | None:
     return Projection(end[:7], in_month, usd / days * in_month)
 
 
-def _advice(
-    rows: Sequence[Usage], projection: Projection | None, idle_usd: float, prices: Prices
-) -> list[str]:
-    found = []
-    for used in _functions(rows, prices):
-        memory_mb = round(used.avg_memory_mb or MIN_MEMORY_MB)
-        advised = memory_advice(used.avg_duration_ms or 0.0, memory_mb)
-        if advised:
-            found.append(f"{used.function}: {advised}")
-    found += _batch_advice(rows, projection, prices)
-    if projection and idle_usd > projection.usd:
-        found.append(
-            f"idle: ${idle_usd:,.2f} a month stand there whatever happens, more than the"
-            f" ${projection.usd:,.2f} that use comes to"
-        )
-    return found
-
-
-def _batch_advice(
-    rows: Sequence[Usage], projection: Projection | None, prices: Prices
-) -> list[str]:
-    events, requests = _sum(rows, EVENTS), _sum(rows, REQUESTS)
-    listed = math.fsum(usd_of(row, prices) for row in rows)
-    if not (projection and requests and listed) or events / requests >= ADVISED_BATCH / 2:
-        return []
-    per_request = math.fsum(
-        usd_of(row, prices)
-        for row in rows
-        if row.function == "http" and row.meter in ("apigateway.http_request", "lambda.request")
-    )
-    needed = max(events / ADVISED_BATCH, 1.0)
-    saved = per_request * max(0.0, 1 - needed / requests) * projection.usd / listed
-    if saved < WORTH_USD:
-        return []
-    return [
-        f"batches: {events / requests:.1f} events came with a request; {ADVISED_BATCH} of them"
-        f" would save ${saved:,.2f} a month in requests alone"
-    ]
-
-
 def _what_if(rows: Sequence[Usage], days: int, tier: Tier, prices: Prices) -> list[WhatIf]:
-    events, requests = _sum(rows, EVENTS), _sum(rows, REQUESTS)
-    if not events or not days:
+    load = _load(rows, days)
+    if load is None:
         return []
+    batched = replace(load, batch=max(load.batch, ADVISED_BATCH))
+    tried = [
+        ("as it was", load, tier),
+        (f"{batched.batch} events a request", batched, tier),
+        *((f"tier from ${one.from_mrr_usd:,}", load, one) for one in tiers() if one != tier),
+    ]
+    return [WhatIf(what, month(of, then, ARCH, prices).listed_usd) for what, of, then in tried]
+
+
+def _load(rows: Sequence[Usage], days: int) -> Load | None:
+    """The events as a load of their mean size, None where there were none."""
+    events, requests, size = (_sum(rows, meter) for meter in (EVENTS, REQUESTS, BYTES))
+    if not events or not days:
+        return None
     batch = min(MAX_BATCH, max(1, round(events / requests))) if requests else 1
     load = Load(events_per_day=events / days, batch=batch)
-    found = [WhatIf("as it was", month(load, tier, ARCH, prices).listed_usd)]
-    batched = Load(events_per_day=events / days, batch=max(batch, ADVISED_BATCH))
-    found.append(
-        WhatIf(f"{batched.batch} events a request", month(batched, tier, ARCH, prices).listed_usd)
-    )
-    return found + [
-        WhatIf(f"tier from ${other.from_mrr_usd:,}", month(load, other, ARCH, prices).listed_usd)
-        for other in tiers()
-        if other != tier
-    ]
+    mean_bytes = min(MAX_LINE_BYTES, round(size / events))
+    return replace(load, event_bytes=mean_bytes) if mean_bytes else load
+
+
+def _arch(rows: Sequence[Usage]) -> Arch:
+    """The processor that the functions ran on."""
+    x86 = any(row.meter == "lambda.gb_s.x86_64" for row in rows)
+    return "x86_64" if x86 else ARCH
 
 
 def _sum(rows: Sequence[Usage], meter: str) -> float:

@@ -12,12 +12,15 @@ class Share(Struct, frozen=True):
 
 class FunctionUse(Struct, frozen=True, kw_only=True):
     """What one function took. Means are None without invocations; ``usd`` includes INIT, and
-    everything that the function's calls cost beside it."""
+    everything that the function's calls cost beside it. An invocation that worked for several
+    accounts is divided among them, so that of one account alone there may be a part.
+    ``max_memory_mb`` is the most it held, rounded up to 16 MB, None where it did not tell."""
 
     function: str
     invocations: float
     avg_duration_ms: float | None
     avg_memory_mb: float | None
+    max_memory_mb: float | None
     init_ms: float
     cold_starts: float
     usd: float

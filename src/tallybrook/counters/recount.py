@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tallybrook.counters.buckets import LARGEST, SIZES
 from tallybrook.counters.tallies import CrossCheckError, Tally, require_agreement
 from tallybrook.events.instants import HOUR_US
-from tallybrook.ports.counters import Counters
+from tallybrook.ports.counters import EVERYTHING, Counters, Scope
 from tallybrook.ports.log import CounterKey, Kind
 
 __all__ = ["CrossCheckError", "Tally", "recount", "require_agreement", "tally"]
@@ -89,16 +89,18 @@ class Recount(Struct):
     missing_zeros: list[CounterKey]
 
 
-def recount(counters: Counters, since_us: int | None = None) -> Recount:
+def recount(counters: Counters, since_us: int | None = None, scope: Scope = EVERYTHING) -> Recount:
     """Count everything stored and compare, all read at one commit. Writes nothing.
 
     With ``since_us`` only hours from that one on are compared; what lies before is
-    ``out_of_window`` in the tallies.
+    ``out_of_window`` in the tallies. With a ``scope``, whose instants are whole hours, nothing but
+    what is in it is held: its tallies know nothing of the rest.
     """
     since_hour = None if since_us is None else since_us // HOUR_US
     with counters.at_once():
-        stored = dict(counters.everything(None if since_hour is None else since_hour * 3600))
-        tallies = _tallies(counters, stored, since_hour)
+        since_s = None if since_hour is None else since_hour * 3600
+        stored = dict(counters.everything(since_s, scope))
+        tallies = _tallies(counters, stored, since_hour, scope)
     expected: dict[CounterKey, int] = {
         (*series, minutes, start): count
         for series, result in tallies.items()
@@ -121,11 +123,11 @@ def corrections(found: Recount) -> dict[CounterKey, int]:
 
 
 def _tallies(
-    counters: Counters, stored: dict[CounterKey, int], since_hour: int | None
+    counters: Counters, stored: dict[CounterKey, int], since_hour: int | None, scope: Scope
 ) -> dict[tuple[str, Kind, str], Tally]:
     gathered: dict[tuple[str, Kind, str], list[NDArray[np.int64]]] = {}
     skipped: dict[tuple[str, Kind, str], tuple[int, int]] = {}
-    for batch in counters.instants():
+    for batch in counters.instants(scope):
         series = (batch.account_id, batch.kind, batch.series)
         gathered.setdefault(series, []).append(batch.us)
         if batch.kind == "record":

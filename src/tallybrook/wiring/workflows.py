@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from tallybrook.ports.jobs import Jobs
     from tallybrook.ports.jobs.local import LocalJobs
     from tallybrook.ports.jobs.local.engine import Engine
-    from tallybrook.ports.objects import Objects
     from tallybrook.ports.state import State
-    from tallybrook.ports.usage import UsageStore
+    from tallybrook.ports.usage import Stored, UsageStore
     from tallybrook.workflows.advancing import Work
     from tallybrook.workflows.requesting import Desk
     from tallybrook.workflows.runs import Run
+
+TAKEN_IN_S = 120.0
+"""How long a refresh waits for the lake's writer to take an answer in."""
 
 Job = "Callable[[Run], dict[str, Any]]"
 
@@ -165,16 +167,34 @@ def jobs_of(
     """What is done by the clock, by the names of the schedules."""
     from tallybrook.workflows.clockwork import Clockwork, jobs
 
-    refreshing = _refresh_there if settings.backend == "aws" else _refresh
-    refresh = partial(refreshing, settings, work, state)
+    on_aws = settings.backend == "aws"
+    refresh = partial(_refresh_there if on_aws else _refresh, settings, work, state)
     return jobs(
         Clockwork(
             work.objects, work.counters, usage, state, work.bus, work.clock,
             lambda: budget_of(settings, usage, state, work.clock()),
             lambda: (present_tier(settings), present_mrr_usd(settings)),
-            work.append, measured=settings.backend == "aws", refresh=refresh,
+            work.append, measured=on_aws, refresh=refresh,
+            stored=partial(_stored, settings, work) if on_aws else None,
+            counted_bytes=partial(_counted_bytes, settings) if on_aws else None,
         )
     )  # fmt: skip
+
+
+def _stored(settings: Settings, work: "Work") -> "Stored":
+    """What a stack keeps at this moment."""
+    from tallybrook.ports.aws.stored import stored
+    from tallybrook.records.reading import parse_types
+
+    return stored(settings.stack, parse_types(settings.record_types), work.objects, work.clock())
+
+
+def _counted_bytes(settings: Settings) -> int:
+    """What counting from scratch reads in a stack."""
+    from tallybrook.ports.aws.stored import counted_bytes
+    from tallybrook.records.reading import parse_types
+
+    return counted_bytes(settings.stack, parse_types(settings.record_types))
 
 
 def _refresh_there(
@@ -184,70 +204,51 @@ def _refresh_there(
     ``StorageError`` where a call failed: all is done again, and changes nothing."""
     from tallybrook.ports.aws.calling import call
     from tallybrook.sql.libraries import Library
-    from tallybrook.sql.refreshing import due, rhythms
+    from tallybrook.sql.refreshing import wanted
     from tallybrook.wiring.aws import open_aws_keys
 
-    wanted = [query.id for every in rhythms(slot_us) for query in due(Library(None), every)]
-    keys = open_aws_keys(settings, work.clock).stored() if wanted else []
+    library = Library(None)
+    keys = open_aws_keys(settings, work.clock).stored()
     failed: dict[str, str] = {}
     done = 0
     for account_id in sorted({key.account_id for key in keys}):
-        for query_id in wanted:
-            asked = {"account_id": account_id, "query_id": query_id, "now_us": work.clock()}
+        for query in wanted(library, state, account_id, slot_us):
+            asked = {"account_id": account_id, "query_id": query.id, "now_us": work.clock()}
             told = call(f"{settings.stack}-query", {"refresh": asked})
             if "failed" in told:
-                failed[f"{account_id}/{query_id}"] = told["failed"]
+                failed[f"{account_id}/{query.id}"] = told["failed"]
             else:
                 done += 1
     return {"refreshed": done, "failed": failed}
 
 
 def _refresh(settings: Settings, work: "Work", state: "State", slot_us: int) -> dict[str, Any]:
-    """Run the saved queries of a slot's rhythms for every account that has been counted."""
+    """Run the saved queries that are due at a slot for every account that has been counted, and
+    wait until the lake's writer has made tables of their answers."""
     import asyncio
     from pathlib import Path
 
+    from tallybrook.lake.asking import ask
+    from tallybrook.sql.keeping import sweep
     from tallybrook.sql.libraries import Library
-    from tallybrook.sql.refreshing import Refreshed, refresh_due, rhythms
+    from tallybrook.sql.refreshing import Desk, Refreshed, refresh_all
     from tallybrook.wiring.local import open_sql
 
     library = Library(Path(settings.queries) if settings.queries else None)
     accounts = sorted({key[0] for key, _ in work.counters.everything(None)})
 
-    async def run() -> list[Refreshed]:
+    async def run() -> Refreshed:
         engine = open_sql(settings)
         await engine.start()
+        desk = Desk(engine, library, work.objects, partial(ask, state, timeout_s=TAKEN_IN_S))
         try:
-            return [
-                await refresh_due(
-                    every,
-                    engine=engine,
-                    state=state,
-                    library=library,
-                    accounts=accounts,
-                    now_us=work.clock(),
-                )
-                for every in rhythms(slot_us)
-            ]
+            return await refresh_all(desk, state, accounts, slot_us, work.clock())
         finally:
             await engine.close()
 
-    found = asyncio.run(run()) if accounts else []
-    return {
-        "refreshed": sum(len(one.done) for one in found),
-        "failed": {name: why for one in found for name, why in one.failed.items()},
-    }
-
-
-def objects_of(settings: Settings) -> "Objects":
-    """The objects of a data directory, or of a stack."""
-    if settings.backend == "aws":
-        from tallybrook.ports.objects.aws import S3Objects
-
-        return S3Objects(settings.bucket)
-    from tallybrook.wiring.assessments import open_local_objects
-
-    return open_local_objects(settings)
+    sweep(work.objects, work.clock())
+    found = asyncio.run(run()) if accounts else Refreshed([], {})
+    return {"refreshed": len(found.done), "failed": found.failed}
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 from tallybrook.counters.recount import Recount, corrections, recount
 from tallybrook.errors import InvalidError
 from tallybrook.events.instants import DAY_US, HOUR_US, parse_instant
-from tallybrook.ports.log import CounterKey
+from tallybrook.ports.counters import Scope
 from tallybrook.workflows.advancing import SUCCEEDED, Work, notice
 from tallybrook.workflows.runs import Run
 
@@ -31,13 +31,13 @@ def transform(run: Run, work: Work) -> dict[str, Any]:
 
 def aggregate(run: Run, work: Work) -> dict[str, Any]:
     """How many buckets are not what a count from scratch gives. Changes nothing."""
-    found = recount(work.counters, _hours(run)[0])
-    return {"counted": _counted(found, run), "differences": len(_wrong(found, run))}
+    found = recount(work.counters, scope=_scope(run))
+    return {"counted": _counted(found), "differences": len(corrections(found))}
 
 
 def store(run: Run, work: Work) -> dict[str, Any]:
     """Count again and correct what differs by then."""
-    changes = _wrong(recount(work.counters, _hours(run)[0]), run)
+    changes = corrections(recount(work.counters, scope=_scope(run)))
     if changes:
         work.counters.correct(changes, work.clock())
     return {"corrected": len(changes)}
@@ -59,21 +59,9 @@ def _hours(run: Run) -> tuple[int, int]:
     return start_us // HOUR_US * HOUR_US, -(-end_us // HOUR_US) * HOUR_US
 
 
-def _wrong(found: Recount, run: Run) -> dict[CounterKey, int]:
-    start_us, end_us = _hours(run)
-    return {
-        key: change
-        for key, change in corrections(found).items()
-        if key[0] == run.account_id and start_us <= key[4] * 1_000_000 < end_us
-    }
+def _scope(run: Run) -> Scope:
+    return Scope(run.account_id, *_hours(run))
 
 
-def _counted(found: Recount, run: Run) -> int:
-    start_us, end_us = _hours(run)
-    return sum(
-        count
-        for (account, _, _), tally in found.tallies.items()
-        if account == run.account_id
-        for (minutes, start_s), count in tally.counts.items()
-        if minutes == 60 and start_us <= start_s * 1_000_000 < end_us
-    )
+def _counted(found: Recount) -> int:
+    return sum(tally.counted for tally in found.tallies.values())

@@ -50,6 +50,39 @@ class Instants(Struct):
     invalid_timestamp: int = 0
 
 
+class Scope(Struct, frozen=True):
+    """What of everything is meant: an account's (None: all), from an instant on and before
+    another one, in microseconds (None: without end)."""
+
+    account_id: str | None = None
+    since_us: int | None = None
+    until_us: int | None = None
+
+    def has_account(self, account_id: str) -> bool:
+        return self.account_id is None or self.account_id == account_id
+
+    def has(self, account_id: str, at_us: int) -> bool:
+        """Whether that instant of that account is meant."""
+        return (
+            self.has_account(account_id)
+            and (self.since_us is None or at_us >= self.since_us)
+            and (self.until_us is None or at_us < self.until_us)
+        )
+
+
+EVERYTHING = Scope()
+_EVER_S = 1 << 62
+
+
+def bounds_s(since_s: int | None, scope: Scope) -> tuple[int, int]:
+    """The starts of buckets that are meant, half-open, in seconds."""
+    first = [-_EVER_S if since_s is None else since_s]
+    if scope.since_us is not None:
+        first.append(-(-scope.since_us // 1_000_000))
+    end_s = _EVER_S if scope.until_us is None else -(-scope.until_us // 1_000_000)
+    return max(first), end_s
+
+
 class Counters(Protocol):
     """The counters of all accounts; every call names the one it is about."""
 
@@ -72,11 +105,17 @@ class Counters(Protocol):
     def at_once(self) -> AbstractContextManager[None]:
         """Reads of this thread inside the context all see one commit; may be nested."""
 
-    def everything(self, since_s: int | None) -> Iterator[tuple[CounterKey, int]]:
-        """Every stored bucket (that starts at or after ``since_s``), in no particular order."""
+    def everything(
+        self, since_s: int | None, scope: Scope = EVERYTHING
+    ) -> Iterator[tuple[CounterKey, int]]:
+        """Every stored bucket (that starts at or after ``since_s``, and in ``scope``), in no
+        particular order."""
 
-    def instants(self) -> Iterator[Instants]:
-        """Everything that is counted, from the log and the records themselves, in batches."""
+    def instants(self, scope: Scope = EVERYTHING) -> Iterator[Instants]:
+        """Everything that is counted, from the log and the records themselves, in batches. With a
+        scope only the instants in it; records without an instant are in every scope of their
+        account. The log is read from its beginning all the same: an event of any hour may have
+        come at any time."""
 
     def correct(self, changes: Mapping[CounterKey, int], now_us: int) -> None:
         """Add to these buckets, in one transaction; a 0 makes an absent bucket a stored zero."""

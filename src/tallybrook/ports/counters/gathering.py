@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from tallybrook.ports.counters import Instants
+from tallybrook.ports.counters import EVERYTHING, Instants, Scope
 
 BATCH = 1_000_000
 """Events held before a batch is given out."""
@@ -45,12 +45,14 @@ def counted_lines(body: bytes) -> Iterator[Counted]:
     return map(_COUNTED.decode, body.split(b"\n"))
 
 
-def event_instants(bodies: Iterable[bytes]) -> Iterator[Instants]:
+def event_instants(bodies: Iterable[bytes], scope: Scope = EVERYTHING) -> Iterator[Instants]:
     """Chunks' NDJSON to batches by series; a series comes in as many batches as it takes."""
     gathered: dict[tuple[str, str], array[int]] = {}
     held = 0
     for body in bodies:
         for seen in counted_lines(body):
+            if scope is not EVERYTHING and not scope.has(seen.account_id, seen.timestamp):
+                continue
             key = (seen.account_id, seen.event_type)
             gathered.setdefault(key, array("q")).append(seen.timestamp)
             held += 1
@@ -60,13 +62,18 @@ def event_instants(bodies: Iterable[bytes]) -> Iterator[Instants]:
     yield from _flushed(gathered)
 
 
-def record_instants(series: str, rows: Iterable[RecordInstant]) -> Iterator[Instants]:
+def record_instants(
+    series: str, rows: Iterable[RecordInstant], scope: Scope = EVERYTHING
+) -> Iterator[Instants]:
     """The records of one type, in any order, to one batch an account."""
     gathered: dict[str, Gathered] = {}
     for account_id, instant_us, skipped in rows:
+        if not scope.has_account(account_id):
+            continue
         found = gathered.setdefault(account_id, Gathered(array("q")))
         if instant_us is not None:
-            found.us.append(instant_us)
+            if scope.has(account_id, instant_us):
+                found.us.append(instant_us)
         elif skipped == "invalid_timestamp":
             found.invalid_timestamp += 1
         else:

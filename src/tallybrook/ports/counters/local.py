@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import cast
 
 from tallybrook.errors import StorageError
-from tallybrook.ports.counters import CounterRow, Instants, SeriesTotal
+from tallybrook.ports.counters import (
+    EVERYTHING,
+    CounterRow,
+    Instants,
+    Scope,
+    SeriesTotal,
+    bounds_s,
+)
 from tallybrook.ports.log import CounterKey, Kind
 from tallybrook.ports.log.local.reader import Readers
 
@@ -87,28 +94,33 @@ class SqliteCounters:
             finally:
                 connection.execute("COMMIT")
 
-    def everything(self, since_s: int | None) -> Iterator[tuple[CounterKey, int]]:
+    def everything(
+        self, since_s: int | None, scope: Scope = EVERYTHING
+    ) -> Iterator[tuple[CounterKey, int]]:
+        of_account = "" if scope.account_id is None else " AND account_id = ?"
+        first_s, end_s = bounds_s(since_s, scope)
+        more = () if scope.account_id is None else (scope.account_id,)
         with self._readers.reading() as connection:
             rows = connection.execute(
                 "SELECT account_id, kind, series, minutes, start_s, count FROM counters"
-                " WHERE start_s >= ?",
-                (since_s if since_s is not None else -(1 << 62),),
+                " WHERE start_s >= ? AND start_s < ?" + of_account,
+                (first_s, end_s, *more),
             )
             for account_id, kind, series, minutes, start_s, count in rows:
                 yield (account_id, kind, series, minutes, start_s), count
 
-    def instants(self) -> Iterator[Instants]:
+    def instants(self, scope: Scope = EVERYTHING) -> Iterator[Instants]:
         from tallybrook.ports.counters.gathering import event_instants, record_instants
 
         with self._readers.reading() as connection:
             bodies = connection.execute("SELECT body FROM chunks WHERE topic = 'events'")
-            yield from event_instants(body for (body,) in bodies)
+            yield from event_instants((body for (body,) in bodies), scope)
             rows = connection.execute(
                 "SELECT record_type, account_id, instant_us, skipped FROM records"
                 " ORDER BY account_id, record_type"
             )
             for (_, series), group in groupby(rows, key=lambda row: (row[1], row[0])):
-                yield from record_instants(series, (row[1:] for row in group))
+                yield from record_instants(series, (row[1:] for row in group), scope)
 
     def correct(self, changes: Mapping[CounterKey, int], now_us: int) -> None:
         try:

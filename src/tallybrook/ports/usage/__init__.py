@@ -41,6 +41,16 @@ class Usage(Struct, frozen=True):
     quantity: float
 
 
+class Stored(Struct, frozen=True, kw_only=True):
+    """What is kept at a moment, in bytes: tables with their indexes, tables that are backed up
+    continuously, objects, and objects that are seldom read."""
+
+    table_bytes: int
+    backed_up_bytes: int
+    object_bytes: int
+    seldom_bytes: int
+
+
 class UsageStore(Protocol):
     """Safe for threads, and for any number of processes."""
 

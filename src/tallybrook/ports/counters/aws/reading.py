@@ -54,17 +54,19 @@ def named(dynamo: Any, table: str, account_id: str) -> list[Item]:
         return list(found)
 
 
-def scanned(dynamo: Any, table: str, since_s: int | None) -> Iterator[Item]:
-    """Every bucket (that starts at or after ``since_s``), in no order, at no common instant."""
-    request: dict[str, Any] = {"TableName": table, "ConsistentRead": True}
-    if since_s is not None:
-        request |= {
-            "FilterExpression": "#start >= :since",
-            "ExpressionAttributeNames": {"#start": "start"},
-            "ExpressionAttributeValues": {":since": number(since_s)},
-        }
+def scanned(dynamo: Any, table: str, first_s: int, end_s: int) -> Iterator[Item]:
+    """Every bucket that starts in ``[first_s, end_s)``, in no order, at no common instant. All of
+    the table is read."""
     with translated("scan the counters"):
-        yield from pages(dynamo, "scan", **request)
+        yield from pages(
+            dynamo,
+            "scan",
+            TableName=table,
+            ConsistentRead=True,
+            FilterExpression="#start BETWEEN :first AND :last",
+            ExpressionAttributeNames={"#start": "start"},
+            ExpressionAttributeValues={":first": number(first_s), ":last": number(end_s - 1)},
+        )
 
 
 def records(dynamo: Any, table: str) -> "Iterator[RecordInstant]":

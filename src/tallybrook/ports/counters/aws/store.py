@@ -7,9 +7,16 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from tallybrook.ports.aws.clients import client
-from tallybrook.ports.aws.dynamo import MAX_BATCH_GET, MAX_TRANSACTION
+from tallybrook.ports.aws.dynamo import MAX_BATCH_GET, MAX_TRANSACTION, Item
 from tallybrook.ports.aws.tables import COUNTERS, SERIES, physical, records_table
-from tallybrook.ports.counters import CounterRow, Instants, SeriesTotal
+from tallybrook.ports.counters import (
+    EVERYTHING,
+    CounterRow,
+    Instants,
+    Scope,
+    SeriesTotal,
+    bounds_s,
+)
 from tallybrook.ports.counters.aws import reading, rows
 from tallybrook.ports.counters.aws.correcting import add_together, correction, name_series
 from tallybrook.ports.counters.aws.snapshot import LogView
@@ -44,6 +51,7 @@ class DynamoCounters:
         self._table = physical(stack, COUNTERS)
         self._series = physical(stack, SERIES)
         self._records = {name: physical(stack, records_table(name)) for name in record_types}
+        self._sizes = sizes
         self._log = LogView(stack, self._dynamo, sizes)
         self._pool = ThreadPoolExecutor(_THREADS, "counters")
         self._thread = threading.local()
@@ -94,26 +102,47 @@ class DynamoCounters:
         finally:
             self._thread.inside = False
 
-    def everything(self, since_s: int | None) -> Iterator[tuple[CounterKey, int]]:
+    def everything(
+        self, since_s: int | None, scope: Scope = EVERYTHING
+    ) -> Iterator[tuple[CounterKey, int]]:
         head = self._head()
+        first_s, end_s = bounds_s(since_s, scope)
         held: dict[CounterKey, int] = {}
         versions: dict[CounterKey, int | None] = {}
-        for item in reading.scanned(self._dynamo, self._table, since_s):
+        for item in self._stored(scope.account_id, first_s, end_s):
             key = rows.counter_key(item)
             held[key] = rows.count_of(item)
             if key[1] == "record":
                 versions[key] = rows.version_of(item)
         self._versions = versions
-        moved = self._log.moved_since(head)
-        held.update((key, n) for key, n in moved if since_s is None or key[4] >= since_s)
+        held.update(
+            (key, count)
+            for key, count in self._log.moved_since(head)
+            if first_s <= key[4] < end_s and scope.has_account(key[0])
+        )
         yield from held.items()
 
-    def instants(self) -> Iterator[Instants]:
+    def _stored(self, account_id: str | None, first_s: int, end_s: int) -> Iterator[Item]:
+        """Buckets as they are now: of all accounts by reading the table, of one by its names."""
+        if account_id is None:
+            yield from reading.scanned(self._dynamo, self._table, first_s, end_s)
+            return
+        parts = [
+            rows.partition(account_id, *name, minutes)
+            for name in self.names(account_id)
+            for minutes in self._sizes
+        ]
+        for found in self._each(
+            lambda pk: reading.in_range(self._dynamo, self._table, pk, first_s, end_s), parts
+        ):
+            yield from found
+
+    def instants(self, scope: Scope = EVERYTHING) -> Iterator[Instants]:
         from tallybrook.ports.counters.gathering import event_instants, record_instants
 
-        yield from event_instants(self._log.bodies(0, self._head()))
+        yield from event_instants(self._log.bodies(0, self._head()), scope)
         for name, table in self._records.items():
-            yield from record_instants(name, reading.records(self._dynamo, table))
+            yield from record_instants(name, reading.records(self._dynamo, table), scope)
 
     def correct(self, changes: Mapping[CounterKey, int], now_us: int) -> None:
         name_series(self._dynamo, self._series, {key[:3] for key in changes})
