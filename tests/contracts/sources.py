@@ -97,13 +97,18 @@ class Data:
     """The log and the lake of one place. ``source`` is for the engine's children."""
 
     def __init__(
-        self, folder: Path, log: LogByHand, lake: LakeBackend, source: Callable[[], Source]
+        self,
+        folder: Path,
+        log: LogByHand,
+        lake: LakeBackend,
+        source: Callable[[], Source],
+        **options: Any,
     ) -> None:
         self.folder, self.log, self.source = folder, log, source
         self.reader = log.reader()
         self.head = 0
         self.quiet = False
-        self.lake = LakeConsumer(lake.open(), lambda record: None, now_us=self._now_us)
+        self.lake = LakeConsumer(lake.open(**options), lambda record: None, now_us=self._now_us)
 
     def _now_us(self) -> int:
         return time.time_ns() // 1000 + (10**10 if self.quiet else 0)
@@ -127,7 +132,7 @@ class Data:
             )
             for seq in range(self.head + 1, self.head + count + 1)
         ]
-        self.log.put(Chunk(self.head + 1, count, MAY_1_2024_US, b"\n".join(lines) + b"\n"))
+        self.log.put(Chunk(self.head + 1, count, MAY_1_2024_US, b"\n".join(lines)))
         self.head += count
 
     def flush(self) -> None:
@@ -144,10 +149,14 @@ class Data:
         self.log.close()
 
 
-def open_data(name: str, folder: Path, stack: Callable[[], str]) -> Data:
-    """``stack`` is asked for only where it is used: it starts the emulated account."""
+def open_data(
+    name: str, folder: Path, stack: Callable[[], str], *, manifests: bool = False
+) -> Data:
+    """``stack`` is asked for only where it is used: it starts the emulated account. ``manifests``:
+    on AWS the lake has those by which Athena reads it."""
     if name == "local":
         return Data(folder, SqliteByHand(folder), Local(folder), lambda: LocalSource(str(folder)))
+    from tallybrook.lake.ddl import manifest_of
     from tallybrook.ports.sql.aws import aws_source
 
     prefix = stack()
@@ -157,4 +166,5 @@ def open_data(name: str, folder: Path, stack: Callable[[], str]) -> Data:
         DynamoByHand(prefix),
         lake,
         lambda: aws_source(prefix, lake.bucket, folder / "cache", 64 << 20),
+        manifest_of=manifest_of if manifests else None,
     )

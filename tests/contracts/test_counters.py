@@ -4,20 +4,28 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
-from tallybrook.counters.recount import recount
+from tallybrook.counters.recount import corrections, recount
 from tallybrook.errors import TallybrookError
 from tallybrook.events.instants import HOUR_US, MINUTE_US
-from tallybrook.ports.counters import Counters
+from tallybrook.ports.counters import Counters, Scope
 from tallybrook.ports.log import CounterKey, RecordChange, Write
+from tallybrook.workflows import rangework
+from tallybrook.workflows.advancing import Work
+from tallybrook.workflows.runs import new_run
 from tests.contracts.counting import Counted, opened
 from tests.contracts.parity import lacks
 from tests.counters.world import NOW_US, delete, event, put, us
 
 START_US = us("2024-01-19T12:00:00Z")
 START = START_US // 1_000_000
+ZEROS = 2 * (60 + 12 + 4 + 1) - 2 * 4 - 2
+"""Buckets of two hours that nobody has stored: all but the one of each size that counts, and one
+more of a minute each."""
+
 LONG = "𝄞" * 128
 """As long as a series can be: 512 bytes."""
 
@@ -217,6 +225,54 @@ def test_instants_are_what_is_counted(counted: Counted) -> None:
         ("acme", "items"): ([-HOUR_US, *(START_US + n for n in range(2, 20))], 1, 1),
         ("rival", "tasks"): ([7], 0, 0),
     }
+
+
+def test_a_scope_is_all_that_is_looked_at(counted: Counted) -> None:
+    """Of one account and two hours: buckets, instants and a recount know nothing of what lies
+    before, after or beside, and what is wrong in it is found as by a recount of everything."""
+    hours = [START_US + n * HOUR_US for n in range(4)]
+    counted.commit([event(f"e{n}", at) for n, at in enumerate(hours)])
+    counted.commit([event(f"r{n}", at, "view", "rival") for n, at in enumerate(hours)])
+    counted.store([put(f"p{n}", at) for n, at in enumerate(hours)])
+    ghosts = {key(at // 1_000_000 + 60, account=of): 3 for at in hours for of in ("acme", "rival")}
+    counted.counters.correct(ghosts, NOW_US)
+    scope = Scope("acme", hours[1], hours[3])
+
+    def inside(k: CounterKey) -> bool:
+        return k[0] == "acme" and hours[1] <= k[4] * 1_000_000 < hours[3]
+
+    buckets = {k: n for k, n in held(counted.counters).items() if inside(k)}
+    assert dict(counted.counters.everything(None, scope)) == buckets
+    seen = sorted(at for batch in counted.counters.instants(scope) for at in batch.us.tolist())
+    assert seen == [hours[1]] * 2 + [hours[2]] * 2
+    wrong = recount(counted.counters, scope=scope).differences
+    assert wrong == [d for d in recount(counted.counters).differences if inside(d.key)]
+    assert {d.key for d in wrong} >= {k for k in ghosts if inside(k)}
+    counted.counters.correct(corrections(recount(counted.counters, scope=scope)), NOW_US)
+    left = {d.key for d in recount(counted.counters).differences}
+    assert not any(map(inside, left))
+    assert left >= {k for k in ghosts if not inside(k)}
+
+
+def test_a_range_run_corrects_its_range_alone(counted: Counted) -> None:
+    """What each step of a run over two hours gives is the same on both backends, and buckets of
+    other hours and accounts stay as they are."""
+    hours = [START_US + n * HOUR_US for n in range(4)]
+    counted.commit([event(f"e{n}", at) for n, at in enumerate(hours)])
+    ghosts = {key(at // 1_000_000 + 60, account=of): 3 for at in hours for of in ("acme", "rival")}
+    counted.counters.correct(ghosts, NOW_US)
+    given = {"start": "2024-01-19T13:00:00Z", "end": "2024-01-19T14:30:00Z"}
+    run = new_run("r", "acme", "range", given, NOW_US)
+    unused = cast("Any", None)
+    work = Work(unused, unused, unused, unused, counted.counters, unused, lambda: NOW_US)
+    assert rangework.validate(run, work) == {"hours": 2}
+    assert rangework.transform(run, work) == {"series": 1}
+    assert rangework.aggregate(run, work) == {"counted": 2, "differences": 2 + ZEROS}
+    assert rangework.store(run, work) == {"corrected": 2 + ZEROS}
+    assert rangework.store(run, work) == {"corrected": 0}
+    left = {d.key for d in recount(counted.counters).differences}
+    assert left == {k for k in ghosts if k[0] == "rival" or k[4] * 1_000_000 < hours[1] or
+                    k[4] * 1_000_000 >= hours[3]}  # fmt: skip
 
 
 def test_a_recount_beside_commits_finds_nothing(counted: Counted) -> None:

@@ -1,23 +1,18 @@
-"""The engine over Athena: a stand-in that speaks the service's protocol for what no emulator does
-(pages, states, types), and the emulated service over files of the lake."""
+"""The engine over Athena, its answers written by the test, and over the emulator's Athena. That the
+engine keeps the contract is in ``tests/contracts``; what it does when the service does not do as it
+is told in ``test_athena_faults``."""
 
 import asyncio
-import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec import Struct, field
 
-from tallybrook.errors import RetryableError, TallybrookError
+from tallybrook.errors import RateLimitedError, RetryableError, TallybrookError
 from tallybrook.lake.ddl import OUTPUT, SERDE, table_input
 from tallybrook.lake.tables import TABLES
 from tallybrook.ports.aws.clients import client
 from tallybrook.ports.sql import (
-    Limits,
     QueryCancelledError,
     QueryFailedError,
     QueryMemoryError,
@@ -31,125 +26,12 @@ from tallybrook.ports.sql.aws.service import Athena
 from tallybrook.ports.sql.local import LocalSqlEngine
 from tallybrook.sql import price
 from tests.contracts.sources import open_data
+from tests.support.athena import Listening, Scripted
+from tests.support.athena.scripted import MIB
 from tests.support.waiting import wait_for
 
 DAY = "date >= date '2024-01-01'"
 SQL = f"SELECT seq FROM events WHERE {DAY} ORDER BY seq"
-ZONED = "timestamp with time zone"
-MIB = 2**20
-
-
-class Service(Struct):
-    """Athena's answers by rule: what is told of a statement, and what was asked."""
-
-    columns: list[tuple[str, str]] = field(default_factory=lambda: [("seq", "bigint")])
-    rows: list[list[str | None]] = field(default_factory=list)
-    status: dict[str, Any] = field(default_factory=lambda: {"State": "SUCCEEDED"})
-    scanned_bytes: int = 25 * MIB
-    asked: list[dict[str, Any]] = field(default_factory=list)
-    operations: list[str] = field(default_factory=list)
-
-    def answer(self, operation: str, body: dict[str, Any]) -> dict[str, Any]:
-        self.operations.append(operation)
-        return {
-            "StartQueryExecution": self._start,
-            "GetQueryExecution": self._execution,
-            "GetQueryResults": self._results,
-            "StopQueryExecution": lambda _body: {},
-        }[operation](body)
-
-    def _start(self, body: dict[str, Any]) -> dict[str, Any]:
-        self.asked.append(body)
-        return {"QueryExecutionId": f"q{len(self.asked)}"}
-
-    def _execution(self, body: dict[str, Any]) -> dict[str, Any]:
-        told = {
-            "Status": self.status,
-            "StatementType": "DML",
-            "Statistics": {"DataScannedInBytes": self.scanned_bytes},
-        }
-        return {"QueryExecution": {"QueryExecutionId": body["QueryExecutionId"], **told}}
-
-    def _results(self, body: dict[str, Any]) -> dict[str, Any]:
-        """As the service does: at most 1000 rows, of which the first page's first is the names."""
-        assert body["MaxResults"] <= 1000
-        all_rows = [[name for name, _ in self.columns], *self.rows]
-        first = int(body.get("NextToken", "0"))
-        last = first + body["MaxResults"]
-        data = [
-            {"Data": [{} if text is None else {"VarCharValue": text} for text in row]}
-            for row in all_rows[first:last]
-        ]
-        info = [{"Name": name, "Type": kind} for name, kind in self.columns]
-        found = {"ResultSet": {"Rows": data, "ResultSetMetadata": {"ColumnInfo": info}}}
-        return found | ({"NextToken": str(last)} if last < len(all_rows) else {})
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Any]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            operation = self.headers["X-Amz-Target"].rpartition(".")[2]
-            told = json.dumps(self.server.service.answer(operation, body)).encode()  # type: ignore[attr-defined]
-            self.send_response(200)
-            self.send_header("Content-Type", "application/x-amz-json-1.1")
-            self.send_header("Content-Length", str(len(told)))
-            self.end_headers()
-            self.wfile.write(told)
-
-        def log_message(self, *_: object) -> None:
-            """Nothing."""
-
-    listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=listening.serve_forever, args=(0.05,))
-    thread.start()
-    yield listening
-    listening.shutdown()
-    thread.join()
-    listening.server_close()
-
-
-@pytest.fixture(scope="module")
-def runner() -> Iterator[asyncio.Runner]:
-    with asyncio.Runner() as runner:
-        yield runner
-
-
-@pytest.fixture(scope="module")
-def beside(
-    tmp_path_factory: pytest.TempPathFactory, runner: asyncio.Runner
-) -> Iterator[LocalSqlEngine]:
-    """The engine that guards and prices, over a lake with rows of two accounts."""
-    data = open_data("local", tmp_path_factory.mktemp("lake"), lambda: "")
-    data.append(30)
-    data.append(5, account="other")
-    data.flush()
-    engine = LocalSqlEngine(data.source, children=1, limits=Limits(192 << 20, 1))
-    runner.run(engine.start())
-    yield engine
-    runner.run(engine.close())
-    data.close()
-
-
-@pytest.fixture
-def service(server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    for name, value in {
-        "AWS_ENDPOINT_URL_ATHENA": f"http://127.0.0.1:{server.server_port}",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-    }.items():
-        monkeypatch.setenv(name, value)
-    client.cache_clear()
-    server.service = Service()
-    yield server.service
-    client.cache_clear()
-
-
-@pytest.fixture
-def engine(service: Service, beside: LocalSqlEngine) -> AthenaSqlEngine:
-    return AthenaSqlEngine(beside, Athena("tb-x", "tb_x"), settled=lambda: True)
 
 
 def ask(sql: str = SQL, **fields: Any) -> QueryRequest:
@@ -157,7 +39,7 @@ def ask(sql: str = SQL, **fields: Any) -> QueryRequest:
 
 
 def test_all_pages_of_the_service(
-    engine: AthenaSqlEngine, service: Service, runner: asyncio.Runner
+    engine: AthenaSqlEngine, service: Scripted, listening: Listening, runner: asyncio.Runner
 ) -> None:
     """Past a thousand rows each row is there once and in order, the names are no row, and our own
     pages fit together; the workgroup and the account are named; the cost is of what was scanned."""
@@ -167,10 +49,12 @@ def test_all_pages_of_the_service(
         engine.page("acme", first.execution_id, first.metadata.next_token, page_rows=2000)
     )
     assert [row[0] for row in first.rows + rest.rows] == list(range(2500))
-    assert service.operations.count("GetQueryResults") == 3
+    assert len(listening.asked("GetQueryResults")) == 3
     (asked,) = service.asked
     assert asked["WorkGroup"] == "tb-x"
     assert asked["QueryExecutionContext"] == {"Database": "tb_x"}
+    # Texts are not pasted by Athena, and an answer is never older than the lake.
+    assert not {"ExecutionParameters", "ResultReuseConfiguration"} & asked.keys()
     assert "\"account_id\" = 'acme'" in asked["QueryString"]
     metadata = first.metadata
     assert metadata.scanned_bytes == metadata.read_bytes == 25 * MIB
@@ -179,7 +63,7 @@ def test_all_pages_of_the_service(
 
 
 def test_a_cut_answer_says_so(
-    engine: AthenaSqlEngine, service: Service, runner: asyncio.Runner
+    engine: AthenaSqlEngine, service: Scripted, runner: asyncio.Runner
 ) -> None:
     """No more rows than asked for; one that has exactly as many is not called cut."""
     service.rows = [[str(number)] for number in range(1001)]
@@ -190,7 +74,7 @@ def test_a_cut_answer_says_so(
     assert (len(whole.rows), whole.metadata.truncated) == (1000, False)
 
 
-def test_types_are_kept(engine: AthenaSqlEngine, service: Service, runner: asyncio.Runner) -> None:
+def test_types_are_kept(engine: AthenaSqlEngine, service: Scripted, runner: asyncio.Runner) -> None:
     """Text of every type becomes what the port promises for it; what is nested is asked for again
     as JSON, and both are paid."""
     cells: list[tuple[str, str | None, Any]] = [
@@ -201,7 +85,7 @@ def test_types_are_kept(engine: AthenaSqlEngine, service: Service, runner: async
         ("float", "1.5", 1.5),
         ("boolean", "true", True),
         ("boolean", "false", False),
-        ("decimal", "1.50", "1.50"),
+        ("decimal(4,2)", "1.50", "1.50"),
         ("varchar", "", ""),
         ("varchar", None, None),
         ("date", "2024-05-01", "2024-05-01"),
@@ -213,7 +97,20 @@ def test_types_are_kept(engine: AthenaSqlEngine, service: Service, runner: async
             "2024-05-01T08:11:12Z",
         ),
         ("timestamp with time zone", "2024-05-01 10:11:12.5 UTC", "2024-05-01T10:11:12.500000Z"),
+        ("timestamp with time zone", "2024-05-01 10:11:12.5 +05:30", "2024-05-01T04:41:12.500000Z"),
+        ("timestamp(6)", "1969-12-31 23:59:59.999999", "1969-12-31T23:59:59.999999Z"),
         ("varbinary", "61 62", "6162"),
+        ("varbinary", "", ""),
+        ("double", "1.0E10", 1e10),
+        ("double", "-Infinity", None),
+        ("decimal(38,0)", "1" * 38, "1" * 38),
+        ("tinyint", "-128", -128),
+        ("char", "ab ", "ab "),
+        ("time", "10:11:12.123", "10:11:12.123"),
+        ("interval day to second", "2 00:00:00.000", "2 00:00:00.000"),
+        ("json", '{"a":1.10}', '{"a":1.10}'),
+        ("unknown", None, None),
+        ("array", None, None),
         ("array", '[1,null,"a"]', [1, None, "a"]),
         ("map", '{"a":1.5}', {"a": 1.5}),
         ("row", '{"score":9007199254740993}', {"score": "9007199254740993"}),
@@ -225,7 +122,9 @@ def test_types_are_kept(engine: AthenaSqlEngine, service: Service, runner: async
     assert [column.type for column in result.columns][:5] == [
         "bigint", "integer", "double", "double", "real",
     ]  # fmt: skip
-    assert "json_format(CAST(c17 AS json)) AS c17" in service.asked[1]["QueryString"]
+    nested = next(place for place, (kind, _, _) in enumerate(cells) if kind == "array")
+    written = f"json_format(CAST(c{nested} AS json)) AS c{nested}"
+    assert written in service.asked[1]["QueryString"]
     assert result.metadata.scanned_bytes == 50 * MIB
     assert result.metadata.hints[-1] == "NaN and infinity are shown as null."
 
@@ -245,19 +144,22 @@ def test_types_are_kept(engine: AthenaSqlEngine, service: Service, runner: async
          QueryMemoryError, "memory"),
         ({"State": "CANCELLED", "StateChangeReason": "Bytes scanned limit was exceeded"},
          ScanLimitError, "limit"),
+        ({"State": "FAILED", "AthenaError": {"ErrorCategory": 2, "ErrorType": 3,
+                                             "ErrorMessage": "Query exhausted"}},
+         QueryMemoryError, "exhausted"),
         ({"State": "CANCELLED"}, QueryCancelledError, "cancelled"),
     ],
 )  # fmt: skip
 def test_states_of_failure(
     engine: AthenaSqlEngine,
-    service: Service,
+    service: Scripted,
     runner: asyncio.Runner,
     status: dict[str, Any],
     expected: type[TallybrookError],
     says: str,
 ) -> None:
     """Each has its own error, whose type says whether to retry; our names are not in it."""
-    service.status = status
+    service.statuses = [status]
     with pytest.raises(expected, match=says) as caught:
         runner.run(engine.run(ask()))
     assert "s3://" not in caught.value.detail
@@ -265,30 +167,29 @@ def test_states_of_failure(
 
 
 def test_stopped_where_nobody_waits(
-    engine: AthenaSqlEngine, service: Service, runner: asyncio.Runner
+    engine: AthenaSqlEngine, service: Scripted, listening: Listening, runner: asyncio.Runner
 ) -> None:
     """Cancelling, and a time limit, stop the service's own query; both have their errors."""
-    service.status = {"State": "RUNNING"}
+    service.statuses = [{"State": "RUNNING"}]
 
     async def cancel() -> str:
         execution_id = await engine.submit(ask())
-        await asyncio.to_thread(wait_for, lambda: "GetQueryExecution" in service.operations)
+        await asyncio.to_thread(wait_for, lambda: listening.asked("GetQueryExecution"))
         assert await engine.cancel("acme", execution_id)
         with pytest.raises(QueryCancelledError):
             await engine.page("acme", execution_id)
         return (await engine.status("acme", execution_id)).state
 
     assert runner.run(cancel()) == "cancelled"
-    assert service.operations.count("StopQueryExecution") == 1, service.operations
-    with pytest.raises(QueryTimeoutError):
-        runner.run(engine.run(ask(timeout_s=3.0)))
+    assert service.stopped == ["q1"]
     # On a busy machine the time may be over before it is begun: then nothing is to be stopped.
-    begun = service.operations.count("StartQueryExecution")
-    assert service.operations.count("StopQueryExecution") == begun
+    with pytest.raises((QueryTimeoutError, RateLimitedError)):
+        runner.run(engine.run(ask(timeout_s=1.0)))
+    assert len(service.stopped) == len(service.asked)
 
 
 def test_nothing_is_sent_that_need_not(
-    engine: AthenaSqlEngine, service: Service, runner: asyncio.Runner
+    engine: AthenaSqlEngine, service: Scripted, runner: asyncio.Runner
 ) -> None:
     """A price, a static answer, a refused statement and one over its limit cost nothing; the same
     question of the same data is answered again for nothing, another one and one that asks for the
@@ -314,7 +215,7 @@ def test_nothing_is_sent_that_need_not(
 
 
 def test_an_answer_older_than_the_catalog_is_not_kept(
-    service: Service, beside: LocalSqlEngine, runner: asyncio.Runner
+    service: Scripted, beside: LocalSqlEngine, runner: asyncio.Runner
 ) -> None:
     """While a manifest is owed, Athena may see less than the catalog says: it is asked again."""
     engine = AthenaSqlEngine(beside, Athena("tb-x", "tb_x"), settled=lambda: False)

@@ -6,8 +6,9 @@ Guarantees of every backend
   nothing else: no other account, file, host, setting or environment.
 * **Fresh and whole.** A query sees every event acknowledged before it began, once each, as of one
   snapshot; writing and compacting meanwhile change nothing in it.
-* **Bounded.** Bytes scanned are checked before running; time, memory and rows while running. A
-  query over a limit ends with its own error, and the next query is answered.
+* **Bounded.** Bytes scanned are checked before running; memory and rows while running. A question
+  has one deadline, which its wait, its price and its run share. A query over a limit ends with its
+  own error, and the next query is answered.
 * **Bound parameters.** A parameter is a value, never text of the statement.
 * **Exactly the asked types.** Values arrive as JSON can carry them without loss; see ``Value``.
 * **Kept answers.** The same statement with the same parameters is answered from what is kept
@@ -59,7 +60,8 @@ class Limits(Struct, frozen=True):
 
 
 class QueryRequest(Struct, kw_only=True):
-    """One question. ``timeout_s`` is capped at ``MAX_TIMEOUT_S``, ``max_rows`` at ``MAX_ROWS``
+    """One question. ``timeout_s`` is the time from when it is asked to the end of its answer, with
+    its wait and its price; it is capped at ``MAX_TIMEOUT_S``, ``max_rows`` at ``MAX_ROWS``
     (``MAX_EXPORT_ROWS`` in an export).
 
     ``full_scan`` allows a statement without a partition filter. ``dry_run`` prices it only:
@@ -178,7 +180,8 @@ class SqlEngine(Protocol):
 
     async def run(self, request: QueryRequest) -> QueryResult:
         """Answer with the first page, or raise one of the errors above, or ``RateLimitedError``
-        when too many wait. Cancelling the task stops the query."""
+        when too many wait or its turn does not come in time. Cancelling the task stops the
+        query."""
 
     async def submit(self, request: QueryRequest) -> str:
         """Begin, and return the id of the execution at once."""

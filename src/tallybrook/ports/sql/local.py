@@ -12,24 +12,20 @@ from pathlib import Path
 import msgspec
 
 from tallybrook.errors import RateLimitedError, RetryableError, TallybrookError
-from tallybrook.ports.lake import ACCOUNT_ID
 from tallybrook.ports.sql import (
     MAX_EXPORT_ROWS,
     MAX_ROWS,
-    MAX_TIMEOUT_S,
     Execution,
     Format,
     Limits,
     QueryMetadata,
-    QueryRefusedError,
     QueryRequest,
     QueryResult,
-    QueryTimeoutError,
     frames,
     process,
 )
-from tallybrook.ports.sql.results import MAX_BYTES, Answer, Results, Writing
-from tallybrook.ports.sql.running import Running
+from tallybrook.ports.sql.results import MAX_BYTES, REUSE_S, Answer, Results, Writing
+from tallybrook.ports.sql.running import Running, checked, deadline
 from tallybrook.ports.sql.source import LocalSource, Source
 
 
@@ -39,7 +35,8 @@ class LocalSqlEngine:
 
     At most ``children`` statements run and ``max_waiting`` wait; the next is told to come back.
     A child that was killed, or died, is replaced while nobody waits for it. Answers are kept in
-    memory and in files without a name under ``scratch``, ``result_bytes`` of them.
+    memory and in files without a name under ``scratch``, ``result_bytes`` of them,
+    and given to who asks the same again for ``reuse_s``.
     """
 
     def __init__(
@@ -51,6 +48,7 @@ class LocalSqlEngine:
         limits: Limits | None = None,
         scratch: Path | None = None,
         result_bytes: int = MAX_BYTES,
+        reuse_s: float = REUSE_S,
     ) -> None:
         self._source = source if callable(source) else partial(LocalSource, str(source))
         self._limits = limits or Limits()
@@ -61,7 +59,7 @@ class LocalSqlEngine:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self._scratch = scratch
-        self._results = Results(result_bytes)
+        self._results = Results(result_bytes, reuse_s=reuse_s)
         self._running = Running(self._work, self._results)
 
     async def start(self) -> None:
@@ -78,7 +76,7 @@ class LocalSqlEngine:
     async def submit(self, request: QueryRequest) -> str:
         if self._full:
             raise RateLimitedError("too many queries wait for their turn", retry_after_s=2)
-        return self._running.submit(_checked(request, MAX_ROWS))
+        return self._running.submit(checked(request, MAX_ROWS))
 
     async def status(self, account_id: str, execution_id: str) -> Execution:
         return self._running.status(account_id, execution_id)
@@ -95,12 +93,14 @@ class LocalSqlEngine:
         self._results.forget(account_id)
 
     async def export(self, request: QueryRequest, form: Format, to: Path) -> QueryMetadata:
-        request = _checked(request, MAX_EXPORT_ROWS)
+        request = checked(request, MAX_EXPORT_ROWS)
         folder = Path(tempfile.mkdtemp(dir=to.parent))
         try:
             path = folder / "answer"
             ask = frames.Ask(request, export=frames.Export(form, str(path)))
-            async with self._child(request.timeout_s) as child:
+            begun = asyncio.Event()
+            async with deadline(request.timeout_s, begun.is_set), self._child() as child:
+                begun.set()
                 done = await child.ask(ask, _ignore)
             path.rename(to)
         finally:
@@ -129,22 +129,20 @@ class LocalSqlEngine:
     async def _ask(
         self, request: QueryRequest, known: str, begin: Callable[[], None]
     ) -> tuple[frames.Done, Answer]:
-        async with self._child(request.timeout_s) as child:
+        async with self._child() as child:
             begin()
             writing = Writing(request.account_id, self._scratch)
             return await child.ask(frames.Ask(request, known), writing), writing.answer
 
     @asynccontextmanager
-    async def _child(self, timeout_s: float) -> AsyncIterator[process.Child]:
-        """A child for one question, asked within a time; it comes back or is replaced."""
+    async def _child(self) -> AsyncIterator[process.Child]:
+        """A child for one question; it comes back, or is killed and replaced: also where the task
+        that asks is cancelled."""
         child = await self._take()
         sound = False
         try:
-            async with asyncio.timeout(timeout_s):
-                yield child
+            yield child
             sound = True
-        except TimeoutError:
-            raise QueryTimeoutError(f"It ran over {timeout_s:g} s and was stopped.") from None
         except TallybrookError:
             sound = child.alive
             raise
@@ -217,20 +215,6 @@ class LocalSqlEngine:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _checked(request: QueryRequest, most_rows: int) -> QueryRequest:
-    if not ACCOUNT_ID.fullmatch(request.account_id):
-        raise QueryRefusedError("That is no account id.", pointer="/account_id")
-    if request.timeout_s <= 0:
-        raise QueryRefusedError("timeout_s must be over 0.", pointer="/timeout_s")
-    if request.max_rows < 0:
-        raise QueryRefusedError("max_rows must not be negative.", pointer="/max_rows")
-    return msgspec.structs.replace(
-        request,
-        timeout_s=min(request.timeout_s, MAX_TIMEOUT_S),
-        max_rows=min(request.max_rows, most_rows),
-    )
 
 
 def _key_of(request: QueryRequest) -> bytes:

@@ -19,6 +19,7 @@ IN_MEMORY_BYTES = 256 * 1024
 MAX_BYTES = 256 * 1024 * 1024
 MAX_ANSWERS = 200
 KEEP_S = 3600.0
+REUSE_S = 600.0
 
 
 class Answer(Struct):
@@ -79,10 +80,13 @@ class Writing:
 
 
 class Results:
-    """The answers by execution, the oldest given up first. Not thread-safe."""
+    """The answers by execution, the oldest given up first: kept for ``keep_s`` for their pages, for
+    ``reuse_s`` for who asks the same again. Not thread-safe."""
 
-    def __init__(self, max_bytes: int = MAX_BYTES, keep_s: float = KEEP_S) -> None:
-        self._max_bytes, self._keep_s = max_bytes, keep_s
+    def __init__(
+        self, max_bytes: int = MAX_BYTES, keep_s: float = KEEP_S, reuse_s: float = REUSE_S
+    ) -> None:
+        self._max_bytes, self._keep_s, self._reuse_s = max_bytes, keep_s, reuse_s
         self._kept: OrderedDict[str, Answer] = OrderedDict()
         self._by_key: dict[bytes, str] = {}
         self._bytes = 0
@@ -111,9 +115,13 @@ class Results:
         return answer
 
     def same(self, key: bytes) -> Answer | None:
-        """The latest answer to a question, whatever has happened to the data since."""
+        """The latest answer to a question, whatever has happened to the data since; none that is
+        older than ``reuse_s``."""
         found = self._by_key.get(key)
-        return self.get(found) if found is not None else None
+        answer = self.get(found) if found is not None else None
+        if answer is None or time.monotonic() - answer.kept_at_s > self._reuse_s:
+            return None
+        return answer
 
     def forget(self, account_id: str) -> None:
         for execution_id in [i for i, a in self._kept.items() if a.account_id == account_id]:

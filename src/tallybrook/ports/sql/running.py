@@ -1,30 +1,39 @@
-"""Executions of one process: what was submitted, how it stands, and how its answer is paged."""
+"""Executions of one process: what was submitted, how it stands, how long it may take, and how its
+answer is paged."""
 
 import asyncio
+import logging
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 
 import msgspec
 from msgspec import Struct
 
-from tallybrook.errors import InvalidError, NotFoundError, TallybrookError
+from tallybrook.errors import InvalidError, NotFoundError, RateLimitedError, TallybrookError
+from tallybrook.ports.lake import ACCOUNT_ID
 from tallybrook.ports.sql import (
+    MAX_TIMEOUT_S,
     Execution,
     ExecutionState,
     QueryCancelledError,
+    QueryRefusedError,
     QueryRequest,
     QueryResult,
+    QueryTimeoutError,
 )
 from tallybrook.ports.sql.results import Answer, Results
 
 MAX_KNOWN = 1_000
 """Ended executions whose state is remembered."""
 
+_log = logging.getLogger("tallybrook.sql")
+
 Work = Callable[[str, QueryRequest, Callable[[], None]], Awaitable[Answer]]
-"""Computes an answer; calls its last argument when it has a process to run in."""
+"""Computes an answer; calls its last argument when its turn to run has come."""
 
 
 class _Entry(Struct):
@@ -61,7 +70,8 @@ class Running:
         self, execution: Execution, request: QueryRequest, begin: Callable[[], None]
     ) -> Answer:
         try:
-            answer = await self._work(execution.execution_id, request, begin)
+            async with deadline(request.timeout_s, lambda: execution.state == "running"):
+                answer = await self._work(execution.execution_id, request, begin)
         except asyncio.CancelledError:
             _end(execution, "cancelled", QueryCancelledError("The query was cancelled."))
             raise
@@ -123,6 +133,37 @@ class Running:
         return entry
 
 
+def checked(request: QueryRequest, most_rows: int) -> QueryRequest:
+    """The request with its limits capped, or ``QueryRefusedError``."""
+    if not ACCOUNT_ID.fullmatch(request.account_id):
+        raise QueryRefusedError("That is no account id.", pointer="/account_id")
+    if request.timeout_s <= 0:
+        raise QueryRefusedError("timeout_s must be over 0.", pointer="/timeout_s")
+    if request.max_rows < 0:
+        raise QueryRefusedError("max_rows must not be negative.", pointer="/max_rows")
+    return msgspec.structs.replace(
+        request,
+        timeout_s=min(request.timeout_s, MAX_TIMEOUT_S),
+        max_rows=min(request.max_rows, most_rows),
+    )
+
+
+@asynccontextmanager
+async def deadline(timeout_s: float, has_begun: Callable[[], bool]) -> AsyncIterator[None]:
+    """One time for all that a question takes: its wait, its price, its run and its rows. When it is
+    over: ``QueryTimeoutError``, or ``RateLimitedError`` where its turn had not come."""
+    try:
+        async with asyncio.timeout(timeout_s) as limit:
+            yield
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        if has_begun():
+            raise QueryTimeoutError(f"It ran over {timeout_s:g} s and was stopped.") from None
+        detail = f"its turn did not come within {timeout_s:g} s: too many queries wait"
+        raise RateLimitedError(detail, retry_after_s=5) from None
+
+
 def page_of(execution_id: str, answer: Answer, first: int, page_rows: int | None) -> QueryResult:
     """Rows from ``first`` on; ``next_token`` is where the next page begins."""
     total = answer.rows
@@ -146,11 +187,15 @@ def _place(execution_id: str, token: str | None) -> int:
 
 
 def _seen(execution: Execution, task: "asyncio.Task[Answer]") -> None:
-    """Nobody may ask for the answer; its error is in the execution all the same."""
-    if not task.cancelled():
-        task.exception()
-    elif execution.ended_at is None:  # before it began
-        _end(execution, "cancelled", QueryCancelledError("The query was cancelled."))
+    """Nobody may ask for the answer; its error is in the execution all the same. One that is not
+    ours is a fault of the program: it ends the execution too, and is written down with its trace.
+    """
+    if task.cancelled():
+        if execution.ended_at is None:  # before it began
+            _end(execution, "cancelled", QueryCancelledError("The query was cancelled."))
+    elif (error := task.exception()) is not None and execution.ended_at is None:
+        _log.error("query %s failed inside", execution.execution_id, exc_info=error)
+        _end(execution, "failed", TallybrookError("The query failed inside the product."))
 
 
 def _end(execution: Execution, state: ExecutionState, error: TallybrookError | None = None) -> None:

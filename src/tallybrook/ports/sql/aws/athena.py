@@ -1,10 +1,10 @@
 """The SQL engine of higher tiers: Athena, over the manifests that the lake's writer puts.
 
 What it promises otherwise than the contract: an answer is of the lake's last commit, which
-``metadata.position`` names; events that are in the log alone follow with the next one. Every
-statement goes through the same guard and is priced from the same catalog by the engine beside it,
-which also answers what reads no data and writes exports. What an answer cost is what Athena says
-that it scanned.
+``metadata.position`` names; events that are in the log alone follow with the next one. What is
+committed while it runs may show in part. Every statement goes through the same guard and is priced
+from the same catalog by the engine beside it, which also answers what reads no data or a table of
+results, and writes exports. What an answer cost is what Athena says that it scanned.
 """
 
 import asyncio
@@ -17,22 +17,22 @@ import msgspec
 
 from tallybrook.ports.sql import (
     MAX_ROWS,
-    MAX_TIMEOUT_S,
     Execution,
     Format,
     QueryMetadata,
     QueryRequest,
     QueryResult,
-    QueryTimeoutError,
     ScanLimitError,
     SqlEngine,
     frames,
 )
 from tallybrook.ports.sql.aws import asking
 from tallybrook.ports.sql.aws.service import Athena
-from tallybrook.ports.sql.results import MAX_BYTES, Answer, Results, Writing
-from tallybrook.ports.sql.running import Running
-from tallybrook.sql.athena import AthenaStatement, athena
+from tallybrook.ports.sql.results import MAX_BYTES, REUSE_S, Answer, Results, Writing
+from tallybrook.ports.sql.running import Running, checked
+from tallybrook.sql.athena import AthenaStatement, athena, may_read_results
+
+_PAGE_ROWS = 10_000
 
 
 class AthenaSqlEngine:
@@ -50,10 +50,11 @@ class AthenaSqlEngine:
         settled: Callable[[], bool],
         scratch: Path | None = None,
         result_bytes: int = MAX_BYTES,
+        reuse_s: float = REUSE_S,
     ) -> None:
         self._beside, self._service, self._settled = beside, service, settled
         self._scratch = scratch
-        self._results = Results(result_bytes)
+        self._results = Results(result_bytes, reuse_s=reuse_s)
         self._running = Running(self._work, self._results)
 
     async def start(self) -> None:
@@ -65,13 +66,7 @@ class AthenaSqlEngine:
         return await self._running.first_page(request, await self.submit(request))
 
     async def submit(self, request: QueryRequest) -> str:
-        return self._running.submit(
-            msgspec.structs.replace(
-                request,
-                timeout_s=min(request.timeout_s, MAX_TIMEOUT_S),
-                max_rows=min(request.max_rows, MAX_ROWS),
-            )
-        )
+        return self._running.submit(checked(request, MAX_ROWS))
 
     async def status(self, account_id: str, execution_id: str) -> Execution:
         return self._running.status(account_id, execution_id)
@@ -98,6 +93,11 @@ class AthenaSqlEngine:
     async def _work(
         self, execution_id: str, request: QueryRequest, begin: Callable[[], None]
     ) -> Answer:
+        if may_read_results(request.sql):
+            begin()
+            answer = await self._beside_whole(request)
+            self._results.keep(execution_id, answer)
+            return answer
         asked = msgspec.structs.replace(request, dry_run=True, page_rows=None)
         priced = await self._beside.run(asked)
         statement = await asyncio.to_thread(_written, request, self._service.database)
@@ -108,6 +108,19 @@ class AthenaSqlEngine:
             answer = await self._known_or_new(request, statement, priced.metadata, begin)
         self._results.keep(execution_id, answer)
         return answer
+
+    async def _beside_whole(self, request: QueryRequest) -> Answer:
+        """All pages of what the engine beside this one answers: it has the tables of results, which
+        are nothing that Athena knows of. A name that only looks like one is answered right too."""
+        engine, writing = self._beside, Writing(request.account_id, self._scratch)
+        page = await engine.run(msgspec.structs.replace(request, page_rows=_PAGE_ROWS))
+        writing(frames.Heading(page.columns))
+        writing(frames.pack(page.rows))
+        while token := page.metadata.next_token:
+            page = await engine.page(request.account_id, page.execution_id, token, _PAGE_ROWS)
+            writing(frames.pack(page.rows))
+        writing.answer.metadata = page.metadata
+        return writing.answer
 
     def _told(self, account_id: str, result: QueryResult) -> Answer:
         """What the engine beside this one answered."""
@@ -125,7 +138,12 @@ class AthenaSqlEngine:
         begin: Callable[[], None],
     ) -> Answer:
         """An answer of the same data is the same, unless the statement asks for the time."""
-        same = statement.fixed and await asyncio.to_thread(self._settled)
+        settled = await asyncio.to_thread(self._settled)
+        if not settled:
+            priced.hints.append(
+                "The lake is being written: rows of its last commit may be missing."
+            )
+        same = statement.fixed and settled
         version = f"{priced.snapshot}.{priced.position}" if same else ""
         key = _key_of(request.account_id, statement.sql) if same else b""
         known = self._results.same(key) if same else None
@@ -139,26 +157,23 @@ class AthenaSqlEngine:
                 execution_ms=0.0,
             )
             return msgspec.structs.replace(known, metadata=metadata)
-        begin()
-        answer = await self._within(request, statement, priced)
+        answer = await self._asked(request, statement, priced, begin)
         answer.key, answer.version = key, version
         return answer
 
-    async def _within(
-        self, request: QueryRequest, statement: AthenaStatement, priced: QueryMetadata
+    async def _asked(
+        self,
+        request: QueryRequest,
+        statement: AthenaStatement,
+        priced: QueryMetadata,
+        begin: Callable[[], None],
     ) -> Answer:
         started = time.perf_counter()
         writing = Writing(request.account_id, self._scratch)
         metadata = msgspec.structs.replace(priced, scanned_bytes=0, estimated_usd=0.0)
         writing.answer.metadata = metadata
         try:
-            async with asyncio.timeout(request.timeout_s):
-                await asking.ask(self._service, statement, request.max_rows, writing)
-        except TimeoutError:
-            writing.answer.close()
-            raise QueryTimeoutError(
-                f"It ran over {request.timeout_s:g} s and was stopped."
-            ) from None
+            await asking.ask(self._service, statement, request.max_rows, writing, begin)
         except BaseException:
             writing.answer.close()
             raise

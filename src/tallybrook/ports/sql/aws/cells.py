@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tallybrook.ports.sql import ResultColumn
+from tallybrook.ports.sql import QueryFailedError, ResultColumn
 from tallybrook.sql.athena import is_nested
 from tallybrook.sql.values import Cells
 
@@ -16,17 +16,23 @@ _MICROSECONDS = 26
 
 
 def columns_of(told: Sequence[dict[str, Any]]) -> list[ResultColumn]:
-    """From ``ColumnInfo``. Athena calls ``real`` float."""
-    return [
-        ResultColumn(str(c["Name"]), "real" if c["Type"] == "float" else str(c["Type"]))
-        for c in told
-    ]
+    """From ``ColumnInfo``."""
+    return [ResultColumn(str(column["Name"]), _type_of(column)) for column in told]
+
+
+def _type_of(column: dict[str, Any]) -> str:
+    """Athena calls ``real`` float, and tells the digits of a decimal apart."""
+    kind = str(column["Type"])
+    if kind == "decimal" and column.get("Precision"):
+        return f"decimal({column['Precision']},{column.get('Scale', 0)})"
+    return "real" if kind == "float" else kind
 
 
 class Texts:
     """Reads the rows of one answer. Nested columns are JSON text (``sql.athena.as_json``)."""
 
     def __init__(self, columns: Sequence[ResultColumn]) -> None:
+        self._columns = columns
         self._readers = [_reader(column.type.lower()) for column in columns]
         self._cells = Cells()
 
@@ -36,14 +42,25 @@ class Texts:
         return self._cells.lost_numbers
 
     def row(self, data: Sequence[dict[str, str]]) -> list[Any]:
-        """One of ``Rows``; a cell without a text is null."""
-        texts = (cell.get("VarCharValue") for cell in data)
+        """One of ``Rows``; a cell without a text is null, an empty text is none. An empty line of a
+        plan has no cells. ``QueryFailedError`` for a value that we have no form for, such as a
+        timestamp past the year 9999."""
+        texts = [cell.get("VarCharValue") for cell in data] or [None] * len(self._columns)
         return self._cells.row(
             [
-                None if text is None else read(text)
-                for read, text in zip(self._readers, texts, strict=True)
+                None if text is None else self._read(place, text)
+                for place, text in zip(range(len(self._columns)), texts, strict=True)
             ]
         )
+
+    def _read(self, place: int, text: str) -> Any:
+        try:
+            return self._readers[place](text)
+        except (ValueError, ArithmeticError, LookupError):
+            column = self._columns[place]
+            raise QueryFailedError(
+                f"{column.name}: {text[:40]} is no {column.type} that can be shown."
+            ) from None
 
 
 def _reader(kind: str) -> Callable[[str], Any]:

@@ -15,6 +15,7 @@ import boto3
 from tallybrook.ports.sql import Limits
 from tallybrook.ports.sql.local import LocalSqlEngine
 from tallybrook.ports.sql.process import BASE_BYTES
+from tallybrook.ports.sql.results import REUSE_S
 from tallybrook.ports.sql.source import AwsSource
 
 DEFAULT_CACHE_BYTES = 384 * 1024 * 1024
@@ -44,10 +45,11 @@ def open_engine(
     limits: Limits,
     children: int = 1,
     cache_bytes: int = DEFAULT_CACHE_BYTES,
+    reuse_s: float = REUSE_S,
 ) -> LocalSqlEngine:
     """An engine over a stack; ``start()`` starts its child. ``cache_bytes`` is for each child."""
     source = partial(aws_source, stack, bucket, cache_dir, cache_bytes)
-    return LocalSqlEngine(source, children=children, limits=limits)
+    return LocalSqlEngine(source, children=children, limits=limits, reuse_s=reuse_s)
 
 
 def aws_source(stack: str, bucket: str, cache_dir: Path, cache_bytes: int) -> AwsSource:
