@@ -70,6 +70,10 @@ ACCEPTED: tuple[Accepted, ...] = (
         "Objects under one prefix of the stack's own bucket; their names are not known beforehand.",
     ),
     Accepted(
+        f"IAM5[{_BUCKET}/tmp/results/*]", ("Functions/QueryRole", "Functions/LakeRole"),
+        "Objects under one prefix of the stack's own bucket; their names are not known beforehand.",
+    ),
+    Accepted(
         f"IAM5[{_BUCKET}/results/athena/*]", ("Functions/QueryRole",),
         "Objects under one prefix of the stack's own bucket; Athena gives them their names.",
     ),

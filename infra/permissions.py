@@ -15,6 +15,7 @@ PUT = "dynamodb:PutItem"
 UPDATE = "dynamodb:UpdateItem"
 DELETE = "dynamodb:DeleteItem"
 CHECK = "dynamodb:ConditionCheckItem"
+DESCRIBE = "dynamodb:DescribeTable"
 
 
 class Grant(Struct, frozen=True):
@@ -119,6 +120,14 @@ def _reading_all() -> tuple[Grant, ...]:
     )
 
 
+MEASURING_TABLES = Grant(
+    (DESCRIBE,),
+    ("table:events", "table:log", "table:counters", "table:series", "table:failed", "table:keys",
+     "table:state", "table:sockets", "table:lake", "table:usage", "table:records"),
+)  # fmt: skip
+"""How large they are."""
+
+
 PERMISSIONS: dict[str, tuple[Grant, ...]] = {
     "http": (
         *COLLECTING, *EVENTS, *COUNTS, *FAILED, COUNTING_FAILED, RECORDS, KEYS, ADMIN_KEY,
@@ -132,6 +141,7 @@ PERMISSIONS: dict[str, tuple[Grant, ...]] = {
         *EVENTS, *COUNTS, KEYS, ADMIN_KEY, LOG, _table("lake", GET, BATCH_GET, QUERY),
         ENTITIES, _table("state", PUT), _table("usage", QUERY),
         Grant(("s3:GetObject",), ("bucket:lake/*",)), *ATHENA,
+        Grant(("s3:PutObject",), ("bucket:tmp/results/*",)),
     ),
     "sockets": (
         _table("sockets", PUT, UPDATE), *PUSHING, _table("keys", GET), HEAD, *COUNTS, *FAILED,
@@ -257,8 +267,8 @@ PERMISSIONS: dict[str, tuple[Grant, ...]] = {
         STARTING_RUNS,
     ),
     "workflow": (
-        *COLLECTING, *_reading_all(), _table("state", GET, QUERY, PUT),
-        _table("usage", QUERY), _table("keys", SCAN),
+        *COLLECTING, *_reading_all(), MEASURING_TABLES, _table("state", GET, QUERY, PUT),
+        _table("usage", QUERY, PUT), _table("keys", SCAN),
         Grant(("lambda:InvokeFunction",), ("function:query",)),
         Grant(("events:PutEvents",), ("bus:",)),
         ABSENCE,
@@ -271,6 +281,8 @@ PERMISSIONS: dict[str, tuple[Grant, ...]] = {
         _table("lake", GET, BATCH_GET, BATCH_WRITE, QUERY, PUT, UPDATE, DELETE, CHECK),
         KEEPING_FAILED,
         Grant(("s3:GetObject", "s3:PutObject", "s3:DeleteObject"), ("bucket:lake/*",)),
+        Grant(("s3:GetObject", "s3:DeleteObject"), ("bucket:tmp/results/*",)), ABSENCE,
+        _table("state", GET, QUERY, PUT, DELETE),
         UNDELIVERED,
     ),
 }  # fmt: skip

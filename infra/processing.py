@@ -8,9 +8,6 @@ from infra.settings import DEFAULT_BATCHING, RECORD_BATCHING, StackSettings
 from infra.storage import Storage
 
 SEQUENCE_BATCH = 1000
-SEQUENCE_WINDOW_S = 1
-"""A longer wait makes larger chunks and fewer counter writes, and live updates later."""
-
 RECOUNT_RETRIES = 3
 
 
@@ -31,7 +28,7 @@ class Processing(Construct):
         read_stream(
             self, "Sequence", functions.by_name["sequence"],
             storage.tables["events"].table_stream_arn or "",
-            batch=SEQUENCE_BATCH, window_s=SEQUENCE_WINDOW_S, partial=False, retries=-1,
+            batch=SEQUENCE_BATCH, window_s=settings.window_s, partial=False, retries=-1,
         )  # fmt: skip
         for kind in settings.types:
             batch, window_s = RECORD_BATCHING.get(kind, DEFAULT_BATCHING)

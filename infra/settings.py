@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from cyclopts import Parameter
 
 from tallybrook.accounts.keys import DEFAULT_ACCOUNT, require_account
+from tallybrook.costs.load import MAX_WINDOW_S, WINDOW_S
 from tallybrook.costs.tiers import Tier, current_mrr_usd, tier_of
 from tallybrook.entities.library import built_in, load
 from tallybrook.entities.webhook import require_target
@@ -88,6 +89,10 @@ class StackSettings:
     alarm_email: str = ""
     """Where alarms are sent."""
 
+    window_s: int = WINDOW_S
+    """Seconds that the stack waits for more events before it numbers and counts those it has, from
+    1 to 300: fewer write units where events are few, counts and live pages that much later."""
+
     kinesis: bool | None = None
     """Whether there is a Kinesis stream. Default: by the tier."""
 
@@ -108,6 +113,8 @@ class StackSettings:
         """Raises ``UsageError`` where a choice cannot be used."""
         Settings.from_env({}, stack=self.stack)
         tier_of(self.mrr_usd)
+        if not WINDOW_S <= self.window_s <= MAX_WINDOW_S:
+            raise UsageError(f"window-s must be from {WINDOW_S} to {MAX_WINDOW_S} s")
         load(self.entities)
         if self.alert_webhook:
             require_target(self.alert_webhook, "x" * MIN_SECRET)  # the secret is made in the stack

@@ -2,11 +2,7 @@
 
 from pathlib import Path
 
-import aws_cdk as cdk
-
-from infra.checks import check
 from infra.settings import StackSettings
-from infra.stack import TallybrookStack
 from tallybrook.errors import TallybrookError
 
 
@@ -19,6 +15,12 @@ def synthesize(
     ``checked`` is False. The bundles are copied into ``out``, unless ``staged`` is False: then it
     names them where they are.
     """
+    # The CDK takes two seconds to load: only who synthesises waits for it.
+    import aws_cdk as cdk
+
+    from infra.checks import check
+    from infra.stack import TallybrookStack
+
     app = cdk.App(
         outdir=str(out),
         analytics_reporting=False,

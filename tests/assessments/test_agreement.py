@@ -4,8 +4,6 @@ import random
 from typing import Any
 
 import pytest
-from scipy import stats
-from sklearn.metrics import cohen_kappa_score
 
 from tallybrook.assessments.agreement import calibration, categories, numbers
 from tallybrook.assessments.agreement.alpha import alpha, interval_alpha
@@ -62,6 +60,8 @@ def test_kappa_of_cohen() -> None:
 
 def test_weighted_kappa_by_cohens_definition() -> None:
     """Quadratic weights equal scikit-learn's on drawn tables."""
+    from sklearn.metrics import cohen_kappa_score  # a second to load
+
     draw = random.Random(4)
     for size in (2, 3, 7):
         for _ in range(20):
@@ -73,7 +73,7 @@ def test_weighted_kappa_by_cohens_definition() -> None:
             assert categories.quadratic_kappa(pairs, size) == pytest.approx(theirs)
 
 
-def test_numbers_beside_scipy() -> None:
+def test_numbers_beside_scipy(stats: Any) -> None:
     """Correlations as scipy's, ties included; the rest from the definition."""
     draw = random.Random(5)
     for _ in range(30):
@@ -88,7 +88,7 @@ def test_numbers_beside_scipy() -> None:
         assert interval_alpha(pairs) == pytest.approx(alpha(pairs, "interval") or 0)
 
 
-def test_limits_of_bland_and_altman() -> None:
+def test_limits_of_bland_and_altman(stats: Any) -> None:
     """Peak flow of 17 subjects by two meters (1986): bias -2.1, SD 38.8, limits -78.1 and 73.9."""
     large = [494, 395, 516, 434, 476, 557, 413, 442, 650, 433, 417, 656, 267, 478, 178, 423, 427]
     mini = [512, 430, 520, 428, 500, 600, 364, 380, 658, 445, 432, 626, 260, 477, 259, 350, 451]

@@ -1,9 +1,9 @@
 """Drift: Welch's test as scipy does it, edges, and how often it errs."""
 
 import random
+from typing import Any
 
 import pytest
-from scipy import stats
 
 from tallybrook.assessments.agreement.drift import (
     ALPHA,
@@ -38,7 +38,7 @@ def quick(draw: random.Random, spread: float, at: int = 0) -> Block:
     )
 
 
-def test_welchs_test_beside_scipy() -> None:
+def test_welchs_test_beside_scipy(stats: Any) -> None:
     """t, degrees of freedom, p and interval as scipy's, for blocks of any spread and size."""
     draw = random.Random(8)
     for _ in range(40):
@@ -54,7 +54,7 @@ def test_welchs_test_beside_scipy() -> None:
         assert ours.interval == pytest.approx((interval.low, interval.high), abs=1e-4)
 
 
-def test_quantiles_of_t() -> None:
+def test_quantiles_of_t(stats: Any) -> None:
     """Within 0.3 % of scipy's from 10 degrees of freedom on, both ways."""
     for df in (10, 30, 49, 120, 550):
         for p in (0.001, 0.025, 0.5, 0.95, 0.975, 0.999):

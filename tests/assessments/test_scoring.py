@@ -2,7 +2,7 @@
 
 import random
 from math import erf, sqrt
-from statistics import mean, stdev
+from statistics import NormalDist, correlation, mean, stdev
 from typing import Any
 
 import msgspec
@@ -10,7 +10,6 @@ import pytest
 from ipipneo.facet import Facet
 from ipipneo.norm import Norm
 from ipipneo.reverse import ReverseScored120, ReverseScored300
-from scipy.stats import norm, pearsonr
 
 from tallybrook.assessments.answers import read_answers
 from tallybrook.assessments.indicators import LISTS
@@ -152,9 +151,9 @@ def test_intervals_are_those_of_the_reliability() -> None:
     for one in scales.values():
         assert one.reliability is not None
         assert one.t_interval is not None
-        half = norm.ppf(0.975) * 10 * sqrt(1 - one.reliability)
+        half = NormalDist().inv_cdf(0.975) * 10 * sqrt(1 - one.reliability)
         assert one.t_interval == pytest.approx((one.t - half, one.t + half))
-        ends = [100 * norm.cdf((end - 50) / 10) for end in one.t_interval]
+        ends = [100 * NormalDist().cdf((end - 50) / 10) for end in one.t_interval]
         assert one.percentile_interval == pytest.approx(ends)
     assert "norms.intervals" not in result.reasons
 
@@ -217,7 +216,7 @@ def test_consistency_is_jacksons_by_hand() -> None:
         for keyed in by_hand(answers)["facets"].values()
     ]
     x, y = [a for a, _ in halves], [b for _, b in halves]
-    r = pearsonr(x, y).statistic
+    r = correlation(x, y)
     found, _ = consistency(read_answers(assessment(answers), OCEAN_120))
     assert found == pytest.approx(max(0, 2 * r / (1 + r)))
 

@@ -15,7 +15,8 @@ SILENT = "InternalServerError"
 
 def test_a_file_goes_through_the_state_machine(deployed: Deployed) -> None:
     """A run that was asked for over HTTP is worked off step by step, by a function that fails in
-    between and is tried again, into events that are counted once; asked for again it is the same run."""
+    between and is tried again, into events that are counted once; asked for again it is the same
+    run."""
     rows = [{"event_type": "worked_off", "user_id": f"u{n}"} for n in range(60)]
     body = "\n".join(map(json.dumps, rows)) + "\n{broken\n"
     key = "runs/uploaded/day.ndjson"

@@ -90,6 +90,6 @@ def chosen(tmp_path_factory: pytest.TempPathFactory, shop: Path) -> Template:
     settings = StackSettings(
         mrr_usd=5000, bundles=PLACEHOLDER, alert_webhook=WEBHOOK, entities=str(shop),
         forward_to=FORWARDED_TO, forward_from="now", indicators=True, norms=True,
-        token_prices="m=2.5", quicksight_principal=ANALYST, quicksight_account="acme",
+        token_prices="m=2.5", quicksight_principal=ANALYST, quicksight_account="acme", window_s=10,
     )  # fmt: skip
     return load(synthesize(settings, tmp_path_factory.mktemp("chosen")))

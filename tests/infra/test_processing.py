@@ -2,8 +2,10 @@
 
 import pytest
 
+from infra.settings import StackSettings
 from infra.template import Template
 from tallybrook.costs.tiers import tier_of
+from tallybrook.errors import UsageError
 from tests.infra.conftest import TIERS
 from tests.infra.reading import functions, mappings, of_type
 
@@ -18,7 +20,17 @@ def test_the_sequencer_always_starts_again_at_the_same_record(lowest: Template) 
     assert mapping["MaximumRetryAttempts"] == mapping["MaximumRecordAgeInSeconds"] == -1
     assert mapping["StartingPosition"] == "TRIM_HORIZON"
     assert mapping["ParallelizationFactor"] == 1
-    assert mapping["MaximumBatchingWindowInSeconds"] >= 1
+    assert mapping["MaximumBatchingWindowInSeconds"] == 1
+
+
+def test_events_wait_as_long_as_was_chosen(chosen: Template) -> None:
+    """For others, before they are numbered together; neither not at all nor longer than Lambda
+    does."""
+    (mapping,) = mappings(chosen)["sequence"]
+    assert mapping["MaximumBatchingWindowInSeconds"] == 10
+    for window_s in (0, 301):
+        with pytest.raises(UsageError, match="window-s"):
+            StackSettings(window_s=window_s)
 
 
 def test_record_types_are_batched_as_specified(lowest: Template) -> None:

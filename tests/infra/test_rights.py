@@ -13,7 +13,7 @@ PATTERNS = (
     "/lake/*", "/raw/*", "/received/*", "/anonymised/*", "/runs/*", "/rollups/*", "/reports/*",
     "/live/POST/@connections/*",
     "/archive/*", "/exports/*", "/imports/*", "/imports/errors/*", "/processed/*",
-    "/processed/insights/*", "/results/athena/*",
+    "/processed/insights/*", "/results/athena/*", "/tmp/results/*",
 )  # fmt: skip
 """Objects and connections, whose names nobody knows beforehand, of the stack's own."""
 

@@ -392,7 +392,11 @@ def querying(work: Work) -> None:
     work.invoke(schedule, {})
     sql = {"sql": "SELECT count(*) AS n FROM events WHERE date = '2024-01-19'"}
     assert work.ask("POST", "/query", sql, query)["rows"][0][0] > 1
+    asked = {"account_id": "default", "query_id": "daily_active_users", "now_us": 0}
+    work.invoke(query, {"refresh": asked})
+    erased = work.ask("DELETE", "/users/nobody")
     work.invoke(lake, {})
+    work.ask("GET", f"/erasures/{erased['erasure_id']}")
 
 
 def working(work: Work) -> None:

@@ -51,7 +51,8 @@ class Embedded:
         parts: list[Any] = []
         if self._session is None:
             self._session = Session(LocalLakeReader(self.folder), self.reader, Limits(threads=1))
-        request = QueryRequest(account_id=account, sql=sql, full_scan=True, **options)
+        asked = {"full_scan": True} | options
+        request = QueryRequest(account_id=account, sql=sql, **asked)
         self._session.run(request, parts.append)
         self._session.prepare()
         return [row for part in parts[1:] for row in part]

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from tallybrook.entrypoints.server.routes import ROUTES, Route
+from tallybrook.entrypoints.server.route import Route
+from tallybrook.entrypoints.server.routes import ROUTES
 from tests.server.running import Account, Running, assert_problem, event
 from tests.support import wait_for
 
@@ -89,8 +90,10 @@ def test_rates(new_account: Callable[..., Account]) -> None:
 
 
 def test_query_rates(own_server: Callable[..., Running]) -> None:
-    """A key may start so many queries a minute, then 429 with Retry-After."""
+    """A key may start so many queries a minute, then 429 with Retry-After; prices do not count."""
     account = own_server(query_rate=3.0).account("acme")
+    for _ in range(4):
+        account.http.post("/query", json={"sql": "SELECT 1", "dry_run": True}).raise_for_status()
     asked = [account.http.post("/query", json={"sql": "SELECT 1"}) for _ in range(4)]
     assert [reply.status_code for reply in asked[:3]] == [200] * 3
     assert_problem(asked[3], 429)

@@ -145,8 +145,8 @@ def test_saved_queries(asked: Account) -> None:
 
 
 def test_executions(asked: Account, new_account: Any) -> None:
-    """Begun without waiting, looked at, cancelled; kept in the history with what they cost, and
-    nobody else's business."""
+    """Begun without waiting, looked at, cancelled; kept in the history with what they cost (prices
+    that were asked are not), and nobody else's business."""
     endless = "SELECT count(*) FROM " + ", ".join(
         f"UNNEST(sequence(1, 100000)) AS t{n}(x{n})" for n in range(4)
     )
@@ -165,6 +165,7 @@ def test_executions(asked: Account, new_account: Any) -> None:
     done = ask(asked, sql="SELECT 1").json()
     refused = asked.http.post("/query", json={"sql": "DROP TABLE events"})
     assert_problem(refused, 400)
+    assert_problem(asked.http.post("/query", json={"sql": "SELECT", "dry_run": True}), 400)
     newest = asked.get("/executions", limit=3)
     states = [one["state"] for one in newest["executions"]]
     assert states == ["failed", "succeeded", "cancelled"]

@@ -1,9 +1,11 @@
-"""A data directory with a log and a lake, and statements answered over it."""
+"""A data directory with a log and a lake, and statements answered over it; Athena on the loopback,
+whose answers a test writes."""
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import msgspec
@@ -15,6 +17,11 @@ from tallybrook.ports.log import Chunk
 from tallybrook.ports.log.local import SqliteLogReader
 from tallybrook.ports.sql import Limits, QueryFailedError, QueryRequest, QueryResult, ResultColumn
 from tallybrook.sql.session import Session, public_message
+
+if TYPE_CHECKING:  # the SDK is loaded where it is asked for
+    from tallybrook.ports.sql.aws.athena import AthenaSqlEngine
+    from tallybrook.ports.sql.local import LocalSqlEngine
+    from tests.support.athena import Listening, Scripted
 
 DAY_US = 86_400_000_000
 MAY_1_2024_US = 1_714_521_600_000_000
@@ -106,3 +113,62 @@ def run(world: World) -> Run:
         return QueryResult(execution_id="", columns=columns, rows=rows, metadata=outcome.metadata)
 
     return ask
+
+
+@pytest.fixture(scope="session")
+def runner() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@pytest.fixture(scope="session")
+def listening() -> Iterator["Listening"]:
+    """Athena's protocol; nothing that is said to it or by it may be against the SDK's model."""
+    from tests.support.athena import serving
+
+    with serving() as listening:
+        yield listening
+
+
+@pytest.fixture(scope="session")
+def beside(
+    tmp_path_factory: pytest.TempPathFactory, runner: asyncio.Runner
+) -> Iterator["LocalSqlEngine"]:
+    """The engine that guards and prices for Athena's, over a lake with rows of two accounts."""
+    from tallybrook.ports.sql.local import LocalSqlEngine
+    from tests.contracts.sources import open_data
+
+    data = open_data("local", tmp_path_factory.mktemp("lake"), lambda: "")
+    data.append(30)
+    data.append(5, account="other")
+    data.flush()
+    engine = LocalSqlEngine(data.source, children=1, limits=Limits(192 << 20, 1))
+    runner.run(engine.start())
+    yield engine
+    runner.run(engine.close())
+    data.close()
+
+
+@pytest.fixture
+def service(listening: "Listening", monkeypatch: pytest.MonkeyPatch) -> Iterator["Scripted"]:
+    """What Athena answers in this test."""
+    from tallybrook.ports.aws.clients import client
+    from tests.support.athena import Scripted
+
+    for name, value in listening.environment.items():
+        monkeypatch.setenv(name, value)
+    client.cache_clear()
+    listening.reset()
+    listening.service = scripted = Scripted()
+    yield scripted
+    client.cache_clear()
+    assert listening.wrong == []
+
+
+@pytest.fixture
+def engine(service: "Scripted", beside: "LocalSqlEngine") -> "AthenaSqlEngine":
+    """Athena's engine over it."""
+    from tallybrook.ports.sql.aws.athena import AthenaSqlEngine
+    from tallybrook.ports.sql.aws.service import Athena
+
+    return AthenaSqlEngine(beside, Athena("tb-x", "tb_x"), settled=lambda: True)

@@ -18,13 +18,13 @@ from sqlglot import parse_one
 from tallybrook.errors import InvalidError, NotFoundError
 from tallybrook.events.instants import parse_instant
 from tallybrook.lake.tables import TABLES
+from tallybrook.lake.tables.naming import type_name
 from tallybrook.ports.sql import Limits
 from tallybrook.sql.connection import open_connection
 from tallybrook.sql.guard import guard
 from tallybrook.sql.libraries import Library
 from tallybrook.sql.refreshing import rhythms
 from tallybrook.sql.saved import SavedQuery, bind, read
-from tallybrook.sql.values import type_name
 
 NOW = datetime(2026, 3, 31, 12, 30, tzinfo=UTC)
 TODAY = NOW.date()

@@ -21,6 +21,9 @@ _TRANSACTED = {
 _INNER = ("imports/errors/", "processed/insights/")
 """Prefixes of outputs within those of inputs: nothing is put beside them."""
 
+_WHOLE = "tmp/results/"
+"""A prefix that rights name whole, for reading too."""
+
 _QUEUES = frozenset(
     {
         "ChangeMessageVisibility", "ChangeMessageVisibilityBatch", "DeleteMessageBatch",
@@ -111,6 +114,8 @@ def _over_http(stack: str, verb: str, path: str) -> Right:
     bucket, _, key = path.removeprefix("/").partition("/")
     if bucket != stack:
         return verb, path
+    if key.startswith(_WHOLE):
+        return f"s3:{_OBJECTS[verb]}", f"bucket:{_WHOLE}*"
     if key:
         inner = next((name for name in _INNER if verb == "PUT" and key.startswith(name)), None)
         return f"s3:{_OBJECTS[verb]}", f"bucket:{inner or key.partition('/')[0] + '/'}*"

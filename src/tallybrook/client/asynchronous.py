@@ -190,6 +190,15 @@ class AsyncClient:
         """Delete a record."""
         return await self._line.run(calls.delete_record(record_type, record_id))
 
+    async def erase_user(self, user_id: str, also: Iterable[str] = ()) -> Json:
+        """Have a user erased, with further ids of theirs (a key with the scope ``admin``). It is
+        recorded when this returns and done soon; ``erasure`` of its ``erasure_id`` tells."""
+        return await self._line.run(calls.erase_user(user_id, also))
+
+    async def erasure(self, erasure_id: str) -> Json:
+        """How an erasure stands (``status`` pending or done), and what it took."""
+        return await self._line.run(calls.erasure(erasure_id))
+
     # Reading
 
     async def count(

@@ -28,7 +28,7 @@ class Call(Struct, Generic[T], frozen=True):
     method: str
     path: str
     kind: type[T] | Any
-    params: dict[str, str] = {}
+    params: Mapping[str, str | list[str]] = {}
     body: bytes = b""
     content_type: str = JSON
 
@@ -113,6 +113,14 @@ def put_record(record_type: str, record_id: str, record: Mapping[str, Any]) -> C
 
 def delete_record(record_type: str, record_id: str) -> Call[Json]:
     return Call("DELETE", f"/records/{segment(record_type)}/{segment(record_id)}", Json)
+
+
+def erase_user(user_id: str, also: Iterable[str]) -> Call[Json]:
+    return Call("DELETE", f"/users/{segment(user_id)}", Json, {"also": list(also)})
+
+
+def erasure(erasure_id: str) -> Call[Json]:
+    return get(f"/erasures/{segment(erasure_id)}")
 
 
 def cost_report(start: Moment, end: Moment) -> Call[Json]:

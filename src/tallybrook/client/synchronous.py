@@ -189,6 +189,15 @@ class Client:
         """Delete a record."""
         return self._line.run(calls.delete_record(record_type, record_id))
 
+    def erase_user(self, user_id: str, also: Iterable[str] = ()) -> Json:
+        """Have a user erased, with further ids of theirs (a key with the scope ``admin``). It is
+        recorded when this returns and done soon; ``erasure`` of its ``erasure_id`` tells."""
+        return self._line.run(calls.erase_user(user_id, also))
+
+    def erasure(self, erasure_id: str) -> Json:
+        """How an erasure stands (``status`` pending or done), and what it took."""
+        return self._line.run(calls.erasure(erasure_id))
+
     # Reading
 
     def count(

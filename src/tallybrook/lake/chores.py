@@ -1,32 +1,19 @@
 """What is done to a lake now and then: refreshing, retention, and whatever somebody asks for."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import msgspec
-from msgspec import Struct
 
+from tallybrook.errors import InvalidError
 from tallybrook.lake.erasing import erase
 from tallybrook.lake.merging import merge_all, plan_merges, told
 from tallybrook.lake.retention import retain
+from tallybrook.lake.tasks import Op, Task
 from tallybrook.lake.writing import Writer
 
-Op = Literal["compact", "expire", "retention", "refresh", "erase"]
-
 COMPACT_BUDGET_S = 600.0
-
-
-class Task(Struct, kw_only=True, omit_defaults=True):
-    """Something to do once. ``days`` is for retention (days by table); ``account_id``, ``names``
-    and ``up_to`` (a log position) are for erasing."""
-
-    op: Op
-    dry_run: bool = False
-    days: Mapping[str, int] = {}
-    account_id: str = ""
-    names: Sequence[str] = ()
-    up_to: int = 0
 
 
 class Refreshing(Protocol):
@@ -55,7 +42,9 @@ def perform(
     writer: Writer, task: Task, refreshing: Mapping[str, Refreshing] | None = None
 ) -> dict[str, Any]:
     """Do a task, or tell what it would do; what became of it, for JSON. Every task can be done
-    again: what was done is not done twice."""
+    again: what was done is not done twice. Answers are taken in elsewhere (``sql.keeping``)."""
+    if task.op not in _DO:
+        raise InvalidError(f"{task.op} is not done to the tables alone")
     with writer.lock:
         found = _DO[task.op](writer, task, refreshing or {})
     return {"op": task.op, "dry_run": task.dry_run, **found}

@@ -104,10 +104,13 @@ def _projection(partition: Partition) -> dict[str, str]:
     return {"type": "injected"}
 
 
-def manifest_of(folder: str) -> str:
-    """The key in the bucket of the manifest of a partition, which ``DataFile.folder`` names."""
+def manifest_of(folder: str) -> str | None:
+    """The key in the bucket of the manifest of a partition, which ``DataFile.folder`` names. None
+    for a table that Athena does not have: one of results."""
     name, *parts = folder.split("/")
-    table = TABLES[name]
+    table = TABLES.get(name)
+    if table is None:
+        return None
     values = dict(part.split("=", 1) for part in parts)
     said = [f"{p.name}={_in_athena(p, values[p.name])}" for p in table.partitions]
     return "/".join([MANIFESTS, table.name, *said, "files"])

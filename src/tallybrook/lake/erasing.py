@@ -13,6 +13,7 @@ from msgspec import Struct, field
 from tallybrook.errors import InvalidError
 from tallybrook.lake.scan import literal, select_files
 from tallybrook.lake.tables import TABLES, Table
+from tallybrook.lake.tables.results import is_result
 from tallybrook.lake.write import rewrite_files
 from tallybrook.lake.writing import Writer
 from tallybrook.ports.lake import DataFile, Erased, digest_of
@@ -40,7 +41,8 @@ def erase(
     writer: Writer, account_id: str, names: Sequence[str], up_to: int, *, dry_run: bool = False
 ) -> Erasure:
     """Take away the rows of whoever goes by one of these names (user ids, anonymous ids,
-    pseudonyms), up to a log position: its head, for all that came so far.
+    pseudonyms), up to a log position: its head, for all that came so far. The account's tables of
+    results go whole: nobody knows who is in them.
 
     Doing it twice changes nothing. Events past ``up_to`` are new ones and stay.
     """
@@ -68,6 +70,8 @@ def _rewrite(
     add: list[DataFile] = []
     with writer.writing("erase", add):
         for file in affected:
+            if is_result(file.table):
+                continue
             theirs = _theirs(TABLES[file.table], names, up_to)
             add += rewrite_files(writer.engine, writer.store, [file], f"NOT {theirs}")
     writer.commit(add, affected, erased=erased)
@@ -81,6 +85,9 @@ def _affected(
     for file in writer.store.snapshot(account_id).files:
         by_table[file.table].append(file)
     for name, files in by_table.items():
+        if is_result(name):
+            report.tables[name] = Share(sum(file.rows for file in files), len(files))
+            yield from files
         table = TABLES.get(name)
         if table is None or not table.person.columns:
             continue

@@ -43,12 +43,18 @@ def _part(table: Table, missing: frozenset[str], addresses: list[str]) -> str:
         f'CAST(NULL AS {c.type}) AS "{c.name}"' if c.name in missing else f'"{c.name}"'
         for c in table.columns
     ]
-    types = ", ".join(f"{literal(p.name)}: {p.type}" for p in table.partitions)
     return (
         f"SELECT {', '.join([*columns, *map(partition_value, table.partitions)])}"
-        f" FROM read_parquet([{', '.join(map(literal, addresses))}], hive_partitioning = true,"
-        f" hive_types = {{{types}}})"
+        f" FROM read_parquet([{', '.join(map(literal, addresses))}], {_hive(table)})"
     )
+
+
+def _hive(table: Table) -> str:
+    """How the path is read; of a table without partitions it says nothing."""
+    if not table.partitions:
+        return "hive_partitioning = false"
+    types = ", ".join(f"{literal(p.name)}: {p.type}" for p in table.partitions)
+    return f"hive_partitioning = true, hive_types = {{{types}}}"
 
 
 def partition_value(partition: Partition) -> str:

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 import duckdb
 
+from tallybrook.errors import StorageError
 from tallybrook.lake.rows import Columns
 from tallybrook.lake.scan import literal, path_value, select_files
 from tallybrook.lake.tables import EVENTS, TABLES, Table, incoming_select
@@ -81,6 +82,34 @@ def copy(
         f" ({', '.join(keys)}), APPEND, FILENAME_PATTERN '{{uuidv7}}', RETURN_STATS)"
     ).fetchall()
     return [_data_file(store, table, row, source) for row in written]
+
+
+def copy_plain(
+    writer: duckdb.DuckDBPyConnection,
+    store: LakeStore,
+    query: str,
+    path: str,
+    account_id: str,
+    source: str,
+) -> DataFile:
+    """Write what a query gives, in its order, to one file of a table without partitions."""
+    to = Path(store.staging()) / path
+    to.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        written = writer.execute(
+            f"COPY ({query}) TO {literal(str(to))} (FORMAT parquet, COMPRESSION zstd,"
+            f" COMPRESSION_LEVEL {MERGE_LEVEL}, RETURN_STATS)"
+        ).fetchone()
+    except duckdb.Error:
+        store.discard([path])
+        raise
+    if written is None:
+        raise StorageError("the lake wrote a file and was not told of it")
+    _, rows, size, _, statistics, *_ = written
+    return DataFile(
+        path=path, account_id=account_id, rows=rows, bytes=size, min_us=0, max_us=0,
+        column_bytes=_column_bytes(statistics), source=source,
+    )  # fmt: skip
 
 
 _Stats = dict[str, dict[str, str]]

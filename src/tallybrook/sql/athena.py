@@ -14,6 +14,7 @@ from sqlglot.tokenizer_core import TokenType
 
 from tallybrook.lake.tables import Table
 from tallybrook.lake.tables.model import ACCOUNT
+from tallybrook.lake.tables.results import PREFIX
 from tallybrook.ports.lake import ACCOUNT_ID
 from tallybrook.ports.sql import Parameter, QueryRefusedError
 from tallybrook.sql import parameters, touched
@@ -68,6 +69,11 @@ def athena(
     return AthenaStatement(checked.kind, text, fixed)
 
 
+def may_read_results(sql: str) -> bool:
+    """Whether a statement could read a table of results, which Athena does not have."""
+    return PREFIX in sql.lower()
+
+
 def as_json(sql: str, types: list[str]) -> str:
     """The same rows with what Athena shows ambiguously (lists, maps, rows) as JSON text. ``sql`` is
     a statement from ``athena``; ``types`` are those of its columns."""
@@ -99,6 +105,8 @@ def _tree(sql: str, given: Mapping[str, Parameter], *, explain: bool) -> exp.Exp
         tokens = Statements().tokenize(sql)
     text, found = parameters.replace(sql, tokens)
     values = parameters.bind(found, given)
+    if any(isinstance(value, str) and "\0" in value for value in values.values()):
+        raise QueryRefusedError("A parameter has a zero character.", pointer="/parameters")
     tree: exp.Expr = parse_one(text, dialect=Statements)
     for place in list(tree.find_all(exp.Placeholder)):
         place.replace(literal_of(values[place.name]))

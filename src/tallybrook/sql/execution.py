@@ -7,9 +7,10 @@ from typing import Any
 
 import duckdb
 
+from tallybrook.lake.tables.naming import type_name
 from tallybrook.ports.sql import QueryMetadata, ResultColumn
 from tallybrook.sql.guard import Statement
-from tallybrook.sql.values import Cells, type_name
+from tallybrook.sql.values import Cells
 
 BATCH_ROWS = 2_000
 MAX_RESULT_CELLS = 5_000_000

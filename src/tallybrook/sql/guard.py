@@ -12,7 +12,7 @@ from sqlglot import ErrorLevel, exp, parse
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import TokenType
 
-from tallybrook.lake.tables import TABLES, Table
+from tallybrook.lake.tables import TABLES, Table, Tables
 from tallybrook.ports.sql import Parameter, QueryRefusedError
 from tallybrook.sql import names, parameters, pruning, shape, touched
 from tallybrook.sql.dialect import Statements
@@ -47,6 +47,7 @@ class Terms(Struct, frozen=True):
     now_us: int
     full_scan: bool
     max_rows: int
+    tables: Tables
 
 
 class Statement(Struct, frozen=True):
@@ -74,13 +75,15 @@ def guard(
     now_us: int,
     full_scan: bool = False,
     max_rows: int = 1_000_000,
+    tables: Tables = TABLES,
 ) -> Statement:
     """Check and translate one Trino statement, or raise ``QueryRefusedError``.
 
+    ``tables`` are all that it may read: those of everybody, and the account's tables of results.
     Where the statement sets no limit itself it gets ``max_rows`` + 1: enough to tell a cut answer.
     """
     try:
-        return _guard(sql, given or {}, Terms(now_us, full_scan, max_rows))
+        return _guard(sql, given or {}, Terms(now_us, full_scan, max_rows, tables))
     except RecursionError:
         raise QueryRefusedError("The statement is nested too deeply.", "Use WITH.") from None
     except SqlglotError as error:
@@ -96,7 +99,7 @@ def _guard(sql: str, given: Mapping[str, Parameter], terms: Terms) -> Statement:
     first = tokens[0].text.upper()
     if first in ("SHOW", "DESCRIBE", "DESC"):
         parameters.bind([], given)
-        return _static(tokens)
+        return _static(tokens, terms.tables)
     if first == "EXPLAIN":
         sql = sql[tokens[0].end + 1 :]
         return _query(sql, _tokens(sql), given, terms, "explain")
@@ -136,13 +139,13 @@ def _tokens(sql: str) -> list[Any]:
     return tokens
 
 
-def _static(tokens: list[Any]) -> Statement:
+def _static(tokens: list[Any], tables: Tables) -> Statement:
     words = " ".join(token.text for token in tokens).upper().split()
     if words == ["SHOW", "TABLES"]:
-        rows = tuple((table.name,) for table in TABLES.values())
+        rows = tuple((table.name,) for table in tables.values())
         return Statement(kind="static", headings=("Table",), rows=rows)
     if (words[:-1] in (["DESCRIBE"], ["DESC"]) or words[:-1] == ["SHOW", "COLUMNS", "FROM"]) and (
-        table := TABLES.get(words[-1].lower())
+        table := tables.get(words[-1].lower())
     ):
         keys = {column.name for column in table.partitions}
         described = tuple(
@@ -167,14 +170,14 @@ def _select(
     _check_depth(tree)
     _check_nodes(tree, values)
     shape.check(tree)
-    names.check(tree)
+    names.check(tree, terms.tables)
     advice = hints(tree)
     _name_columns(tree)
-    bases = touched.bases(tree)
+    bases = touched.bases(tree, terms.tables)
     tree = translate(tree, terms.now_us)
     scans = _scans(bases)
     if not terms.full_scan:
-        _check_filters(scans)
+        _check_filters(scans, terms.tables)
     _limit_rows(tree, terms.max_rows)
     text = duckdb_text(tree)
     return Statement(
@@ -260,9 +263,9 @@ def _scans(bases: list[touched.Base]) -> tuple[Scan, ...]:
     return tuple(scans)
 
 
-def _check_filters(scans: tuple[Scan, ...]) -> None:
+def _check_filters(scans: tuple[Scan, ...], tables: Tables) -> None:
     for scan in scans:
-        table = TABLES[scan.table]
+        table = tables[scan.table]
         if not scan.need and table.filters:
             names_ = [p.name for p in table.partitions if p.name in table.filters]
             raise QueryRefusedError(

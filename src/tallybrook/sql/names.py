@@ -4,53 +4,53 @@ import re
 
 from sqlglot import exp
 
-from tallybrook.lake.tables import TABLES
+from tallybrook.lake.tables import TABLES, Tables
 from tallybrook.ports.sql import QueryRefusedError
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
 _TABLE_ARGS = {"this", "alias"}
-_FIELDS = frozenset(
-    name
-    for table in TABLES.values()
-    for column in table.all_columns
-    for name in re.findall(r"(\w+) (?:DOUBLE|INTEGER|BIGINT|VARCHAR)", column.type)
-)
-"""The fields of rows inside of columns."""
+_FIELD = re.compile(r"(\w+) (?:DOUBLE|INTEGER|BIGINT|VARCHAR)")
 
 
-def check(tree: exp.Expr) -> None:
+def check(tree: exp.Expr, tables: Tables = TABLES) -> None:
     """Refuse unknown tables and columns."""
     for cte in tree.find_all(exp.CTE):
-        _check_cte(cte)
+        _check_cte(cte, tables)
     for table in tree.find_all(exp.Table):
-        _check_table(table)
-    known = _names_defined(tree)
+        _check_table(table, tables)
+    known, fields = _names_defined(tree, tables), _fields(tables)
     for column in tree.find_all(exp.Column):
-        _check_column(column, known)
+        _check_column(column, known, fields, tables)
 
 
-def is_base_table(table: exp.Table) -> bool:
+def is_base_table(table: exp.Table, tables: Tables = TABLES) -> bool:
     """Whether it is a table of the lake (and not a CTE)."""
-    return not _in_scope(table) and table.name.lower() in TABLES
+    return not _in_scope(table) and table.name.lower() in tables
 
 
-def _check_cte(cte: exp.CTE) -> None:
+def _fields(tables: Tables) -> frozenset[str]:
+    """The fields of rows inside of columns."""
+    columns = (column for table in tables.values() for column in table.all_columns)
+    return frozenset(name for column in columns for name in _FIELD.findall(column.type))
+
+
+def _check_cte(cte: exp.CTE, tables: Tables) -> None:
     name = cte.alias
     if not _PLAIN.fullmatch(name):
         raise QueryRefusedError(f"{name!r} is no name for a WITH query.", "Use letters and digits.")
-    if name.lower() in TABLES:
+    if name.lower() in tables:
         raise QueryRefusedError(f"WITH hides the table {name}.", "Give it another name.")
 
 
-def _check_table(table: exp.Table) -> None:
+def _check_table(table: exp.Table, tables: Tables) -> None:
     extra = {key for key, value in table.args.items() if value} - _TABLE_ARGS
     if extra or not isinstance(table.this, exp.Identifier):
         raise QueryRefusedError(
-            "That is not a table by its plain name.", f"The tables are: {', '.join(TABLES)}."
+            "That is not a table by its plain name.", f"The tables are: {', '.join(tables)}."
         )
-    if not _in_scope(table) and table.name.lower() not in TABLES:
+    if not _in_scope(table) and table.name.lower() not in tables:
         raise QueryRefusedError(
-            f"There is no table {table.name!r}.", f"The tables are: {', '.join(TABLES)}."
+            f"There is no table {table.name!r}.", f"The tables are: {', '.join(tables)}."
         )
 
 
@@ -71,9 +71,9 @@ def _in_scope(table: exp.Table) -> bool:
     return False
 
 
-def _names_defined(tree: exp.Expr) -> set[str]:
+def _names_defined(tree: exp.Expr, tables: Tables) -> set[str]:
     """Columns of the tables and every alias of the statement, lower case."""
-    names = {name for table in TABLES.values() for name in table.names}
+    names = {name.lower() for table in tables.values() for name in table.names}
     for node in tree.find_all(exp.Alias, exp.TableAlias):
         names.add(node.alias.lower() if isinstance(node, exp.Alias) else node.name.lower())
         names.update(column.name.lower() for column in node.args.get("columns") or ())
@@ -83,24 +83,26 @@ def _names_defined(tree: exp.Expr) -> set[str]:
     return names
 
 
-def _check_column(column: exp.Column, known: set[str]) -> None:
+def _check_column(
+    column: exp.Column, known: set[str], fields: frozenset[str], tables: Tables
+) -> None:
     name = column.name.lower()
     parts = column.args.get("db") or column.args.get("catalog")
-    if parts and (name not in _FIELDS or column.args.get("catalog")):
+    if parts and (name not in fields or column.args.get("catalog")):
         raise QueryRefusedError(f"{column.sql()!r} has too many parts.", "Write table.column.")
-    if isinstance(column.this, exp.Star) or name in known or (column.table and name in _FIELDS):
+    if isinstance(column.this, exp.Star) or name in known or (column.table and name in fields):
         return
     raise QueryRefusedError(
         f"There is no column {column.name!r}.",
-        f"{_columns_of(column)} Values inside properties are read with"
+        f"{_columns_of(column, tables)} Values inside properties are read with"
         " json_extract_scalar(properties, '$.name').",
     )
 
 
-def _columns_of(column: exp.Column) -> str:
+def _columns_of(column: exp.Column, tables: Tables) -> str:
     """The columns of the tables that the statement reads."""
-    read = {t.name.lower() for t in column.root().find_all(exp.Table)} & set(TABLES)
+    read = {t.name.lower() for t in column.root().find_all(exp.Table)} & set(tables)
     return " ".join(
-        f"The columns of {name} are: {', '.join(c.name for c in TABLES[name].all_columns)}."
+        f"The columns of {name} are: {', '.join(c.name for c in tables[name].all_columns)}."
         for name in sorted(read or {"events"})
     )

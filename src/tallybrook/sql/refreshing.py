@@ -1,34 +1,38 @@
-"""Saved queries run by the clock, with their default parameters: the answer is kept to be read.
+"""Saved queries run by the clock, with their default parameters, and their answers handed in.
 
-``refresh`` and ``refresh_due`` are what a scheduler calls. An answer replaces the one before in one
-go; an error leaves that one as it was.
+The answer becomes a table, and its beginning a page to be read, when whoever writes the lake takes
+it in (``sql.keeping``): in place of the one before in one go. An error leaves that as it was.
 """
 
-from collections.abc import Iterable
+import asyncio
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from tallybrook.errors import TallybrookError
-from tallybrook.events.instants import DAY_US, HOUR_US, format_instant
-from tallybrook.ports.sql import QueryMetadata, QueryRequest, ResultColumn, SqlEngine
-from tallybrook.ports.state import MAX_VALUE_BYTES, State
+from tallybrook.events.instants import DAY_US, HOUR_US
+from tallybrook.lake.erasures import last_of
+from tallybrook.lake.tables.results import MAX_RESULT_ROWS, require_size
+from tallybrook.lake.tasks import Task
+from tallybrook.ports.objects import Objects
+from tallybrook.ports.sql import QueryMetadata, QueryRequest, SqlEngine
+from tallybrook.ports.state import State
+from tallybrook.sql.keeping import hand_in
+from tallybrook.sql.kept import result_tables
 from tallybrook.sql.libraries import Library
 from tallybrook.sql.saved import Refresh, SavedQuery, bind
 
-MAX_KEPT_ROWS = 5_000
 
+class Desk(Struct):
+    """What a refresh works with. ``ask`` has a task done by whoever writes the lake."""
 
-class Kept(Struct, kw_only=True):
-    """The answer that the clock made last. ``truncated`` in its metadata tells that not all rows
-    are kept."""
-
-    query_id: str
-    refreshed_at: str
-    columns: list[ResultColumn]
-    rows: list[list[Any]]
-    metadata: QueryMetadata
+    engine: SqlEngine
+    library: Library
+    objects: Objects
+    ask: Callable[[Task], Any]
 
 
 class Refreshed(Struct):
@@ -38,67 +42,62 @@ class Refreshed(Struct):
     failed: dict[str, str]
 
 
-_decoder = msgspec.json.Decoder(Kept)
+async def refresh(desk: Desk, query_id: str, account_id: str, now_us: int) -> QueryMetadata:
+    """Run a saved query of an account and hand its whole answer in; what it took.
 
-
-async def refresh(
-    query_id: str,
-    *,
-    engine: SqlEngine,
-    state: State,
-    library: Library,
-    account_id: str,
-    now_us: int,
-) -> Kept:
-    """Run a saved query of an account and keep its answer.
-
-    Raises ``NotFoundError``, ``InvalidError`` for one that has a required parameter, and what
-    running a query raises.
+    Raises ``NotFoundError``, ``InvalidError`` for one that has a required parameter,
+    ``TooLargeError`` for an answer that is not kept, and what running a query and ``desk.ask``
+    raise.
     """
-    query = library.get(query_id)
-    parameters = bind(query, {})
+    query = desk.library.get(query_id)
     request = QueryRequest(
-        account_id=account_id, sql=query.sql, parameters=parameters, max_rows=MAX_KEPT_ROWS
+        account_id=account_id,
+        sql=query.sql,
+        parameters=bind(query, {}),
+        max_rows=MAX_RESULT_ROWS + 1,
     )
-    result = await engine.run(request)
-    answer = Kept(
-        query_id=query.id,
-        refreshed_at=format_instant(now_us),
-        columns=result.columns,
-        rows=result.rows,
-        metadata=result.metadata,
-    )
-    state.put(_partition(account_id), query.id, _fitting(answer))
-    return answer
+    with tempfile.TemporaryDirectory() as folder:
+        answer = Path(folder) / "answer.parquet"
+        metadata = await desk.engine.export(request, "parquet", answer)
+        size = await asyncio.to_thread(answer.stat)
+        require_size(metadata.rows or 0, size.st_size)
+        task = await asyncio.to_thread(
+            hand_in, desk.objects, account_id, query.id, now_us, metadata, answer
+        )
+    await asyncio.to_thread(desk.ask, task)
+    return metadata
 
 
-async def refresh_due(
-    every: Refresh,
-    *,
-    engine: SqlEngine,
-    state: State,
-    library: Library,
-    accounts: Iterable[str],
-    now_us: int,
+async def refresh_all(
+    desk: Desk, state: State, accounts: Iterable[str], slot_us: int, now_us: int
 ) -> Refreshed:
-    """Refresh the queries of a rhythm for every account. One that fails does not stop the rest."""
+    """Refresh what is to be made at an hour, for every account. One that fails does not stop the
+    rest."""
     found = Refreshed([], {})
     for account_id in accounts:
-        for query in due(library, every):
+        for query in wanted(desk.library, state, account_id, slot_us):
             name = f"{account_id}/{query.id}"
             try:
-                await refresh(
-                    query.id,
-                    engine=engine,
-                    state=state,
-                    library=library,
-                    account_id=account_id,
-                    now_us=now_us,
-                )
+                await refresh(desk, query.id, account_id, now_us)
                 found.done.append(name)
             except TallybrookError as error:
                 found.failed[name] = error.detail
     return found
+
+
+def wanted(library: Library, state: State, account_id: str, slot_us: int) -> list[SavedQuery]:
+    """The queries to run at an hour for an account: those that are due by their rhythm, and those
+    whose answers went because somebody was erased."""
+    every = set(rhythms(slot_us))
+    erased = last_of(state, account_id) is not None
+    there = {table.query_id for table in result_tables(state, account_id)}
+    return [
+        query
+        for query in library.queries()
+        if query.refresh != "never"
+        and not any(parameter.required for parameter in query.parameters)
+        and (query.refresh in every or (erased and query.id not in there))
+    ]
 
 
 def rhythms(slot_us: int) -> list[Refresh]:
@@ -108,40 +107,3 @@ def rhythms(slot_us: int) -> list[Refresh]:
         return ["hourly"]
     monday = days % 7 == 4  # 1970-01-05 was one
     return ["hourly", "daily", "weekly"] if monday else ["hourly", "daily"]
-
-
-def due(library: Library, every: Refresh) -> list[SavedQuery]:
-    """The queries of a rhythm that can run with their defaults alone."""
-    return [
-        query
-        for query in library.queries()
-        if query.refresh == every and not any(p.required for p in query.parameters)
-    ]
-
-
-def kept(state: State, account_id: str, query_id: str) -> Kept | None:
-    """The answer that was made last, if any."""
-    item = state.get(_partition(account_id), query_id)
-    return None if item is None else _decoder.decode(item.value)
-
-
-def forget(state: State, account_id: str) -> int:
-    """Give up every answer of an account (somebody was erased); how many."""
-    found = state.query(_partition(account_id))
-    for item in found:
-        state.delete(_partition(account_id), item.key)
-    return len(found)
-
-
-def _fitting(answer: Kept) -> bytes:
-    """As many rows as an item of the state holds."""
-    value = msgspec.json.encode(answer)
-    while len(value) > MAX_VALUE_BYTES:
-        answer.rows = answer.rows[: len(answer.rows) // 2]
-        answer.metadata.truncated = True
-        value = msgspec.json.encode(answer)
-    return value
-
-
-def _partition(account_id: str) -> str:
-    return f"saved#{account_id}"

@@ -9,7 +9,8 @@ import duckdb
 from msgspec import Struct
 
 from tallybrook.lake.scan import Located, nothing, select_files
-from tallybrook.lake.tables import TABLES
+from tallybrook.lake.tables import TABLES, Table, Tables
+from tallybrook.lake.tables.results import tables_of
 from tallybrook.ports.lake import DataFile, LakeReader, Snapshot
 from tallybrook.ports.log import LogReader
 from tallybrook.ports.sql import (
@@ -46,6 +47,13 @@ class Plan(Struct):
         return sum(file.rows for scanned in self.files for file in scanned)
 
 
+class View(Struct, frozen=True):
+    """What an account has at one moment: its snapshot, and the tables that there are in it."""
+
+    snapshot: Snapshot
+    tables: Tables
+
+
 class Outcome(Struct):
     """What a statement took. ``version`` is that of its answer, "" where it has none; ``same``
     says that it is the known one, and was not computed again."""
@@ -72,6 +80,7 @@ class Session:
         Nothing is emitted where ``known`` is the version of the answer, or it goes to a file.
         """
         started = time.perf_counter()
+        view = self._view(request.account_id)
         statement = guard(
             request.sql,
             request.parameters,
@@ -79,11 +88,12 @@ class Session:
             full_scan=request.full_scan,
             # One more than is shown is asked for, to tell a cut answer; a file is cut in silence.
             max_rows=request.max_rows - (export is not None),
+            tables=view.tables,
         )
         if statement.kind == "static":
             outcome = Outcome(_emit_static(statement, emit))
         else:
-            outcome = self._run(statement, request, emit, known, export)
+            outcome = self._run(statement, view, request, emit, known, export)
         outcome.metadata.execution_ms = round((time.perf_counter() - started) * 1e3, 3)
         return outcome
 
@@ -100,15 +110,21 @@ class Session:
         self._next.close()
         self._next = open_connection(self._limits)
 
+    def _view(self, account_id: str) -> View:
+        snapshot = self._lake.snapshot(account_id)
+        results = tables_of((file.table, file.source) for file in snapshot.files)
+        return View(snapshot, {**TABLES, **results})
+
     def _run(
         self,
         statement: Statement,
+        view: View,
         request: QueryRequest,
         emit: Emit,
         known: str,
         export: Export | None,
     ) -> Outcome:
-        snapshot = self._lake.snapshot(request.account_id)
+        snapshot = view.snapshot
         plan = self._plan(statement, snapshot)
         metadata = QueryMetadata(
             scanned_bytes=plan.scanned_bytes,
@@ -123,7 +139,7 @@ class Session:
         _check_limit(plan.scanned_bytes, request.max_scanned_bytes)
         text = statement.exact_sql if plan.rows <= EXACT_ROWS else statement.sql
         folder = None if export is None else str(PurePath(export.path).parent)
-        self._open_tables(statement, request.account_id, snapshot, plan, metadata, folder)
+        self._open_tables(statement, request.account_id, view, plan, metadata, folder)
         tail_ = (snapshot.position, metadata.tail_events)
         now = version(text, statement.parameters, plan.files, tail_, snapshot.erased)
         if known == now:
@@ -178,14 +194,14 @@ class Session:
         self,
         statement: Statement,
         account_id: str,
-        snapshot: Snapshot,
+        view: View,
         plan: Plan,
         metadata: QueryMetadata,
         folder: str | None = None,
     ) -> None:
         """The views the statement reads: lake files of the snapshot, then the log after it."""
         tables = sorted({scan.table for scan in statement.scans})
-        end = tail.load(self._next, self._log, account_id, snapshot, tables)
+        end = tail.load(self._next, self._log, account_id, view.snapshot, tables)
         metadata.position, metadata.tail_events = end.position, end.events
         if end.events > tail.LONG_TAIL:
             metadata.hints.append(
@@ -193,7 +209,8 @@ class Session:
             )
         located = self._locate(plan)
         for scan, files in zip(statement.scans, plan.files, strict=True):
-            self._next.execute(_view(scan, [(f, located[f.path]) for f in files], end))
+            table = view.tables[scan.table]
+            self._next.execute(_view(scan, table, [(f, located[f.path]) for f in files], end))
         folders = [self._lake.folder(account_id, table) for table in tables]
         lock(self._next, folders if folder is None else [*folders, folder])
 
@@ -203,8 +220,7 @@ class Session:
         return dict(zip([f.path for f in files], self._lake.locate(files), strict=True))
 
 
-def _view(scan: Scan, files: list[Located], end: tail.Tail) -> str:
-    table = TABLES[scan.table]
+def _view(scan: Scan, table: Table, files: list[Located], end: tail.Tail) -> str:
     names = ", ".join(f'"{column.name}"' for column in table.all_columns)
     parts = [select_files(table, files)] if files else []
     if end.rows.get(table.name):

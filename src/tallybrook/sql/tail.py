@@ -44,10 +44,11 @@ def load(
     who was erased.
     """
     tail, leaving = Tail(after.position), Leaving(after.erased)
-    wanted = {name: TABLES[name] for name in tables if TABLES[name].source == "log"}
-    mine = f'"account_id":"{account_id}"'.encode()
+    known = (TABLES[name] for name in tables if name in TABLES)
+    wanted = {table.name: table for table in known if table.source == "log"}
+    marked = f'"account_id":"{account_id}"'.encode()
     while wanted and (chunks := log.chunks("events", tail.position, PAGE)):
-        here = [chunk for chunk in chunks if mine in chunk.body]
+        here = [chunk for chunk in chunks if marked in chunk.body]
         events = [e for e in decode(here, tail.position, _leave) if e.account_id == account_id]
         for batch in route(leaving.out(events), _leave, wanted):
             _append(connection, batch, tail)

@@ -3,7 +3,7 @@
 from msgspec import Struct
 from sqlglot import exp
 
-from tallybrook.lake.tables import TABLES, Table
+from tallybrook.lake.tables import TABLES, Table, Tables
 from tallybrook.sql import names
 
 
@@ -15,13 +15,13 @@ class Base(Struct, frozen=True):
     columns: frozenset[str]
 
 
-def bases(tree: exp.Expr) -> list[Base]:
+def bases(tree: exp.Expr, tables: Tables = TABLES) -> list[Base]:
     """Every place, in the order of the tree."""
     by_qualifier = _named(tree)
     found = []
     for node in tree.find_all(exp.Table):
-        if names.is_base_table(node):
-            table = TABLES[node.name.lower()]
+        if names.is_base_table(node, tables):
+            table = tables[node.name.lower()]
             alias = node.alias_or_name.lower()
             read = by_qualifier.get("", set()) | by_qualifier.get(alias, set())
             named = table.names if _starred(node, alias) else table.names & read

@@ -60,6 +60,7 @@ from tallybrook.wiring.parts import (
 if TYPE_CHECKING:
     from tallybrook.ports.failed.aws import DynamoFailedRecords
     from tallybrook.ports.failed.local import SqliteFailedRecords
+    from tallybrook.ports.objects import Objects
     from tallybrook.ports.state.aws import DynamoState
     from tallybrook.ports.state.local import SqliteState
 
@@ -90,6 +91,7 @@ __all__ = [
     "open_keys",
     "open_lake_writer",
     "open_log",
+    "open_objects",
     "open_product",
     "open_reader",
     "open_recounting",
@@ -120,6 +122,17 @@ def open_state(settings: Settings, clock: Clock = system_clock) -> "SqliteState 
     if settings.backend == "aws":
         return open_aws_state(settings, clock)
     return open_local_state(settings, clock)
+
+
+def open_objects(settings: Settings) -> "Objects":
+    """The objects of the stack, or of a data directory."""
+    if settings.backend == "aws":
+        from tallybrook.ports.objects.aws import S3Objects
+
+        return S3Objects(settings.bucket)
+    from tallybrook.wiring.assessments import open_local_objects
+
+    return open_local_objects(settings)
 
 
 def open_failed(settings: Settings) -> "SqliteFailedRecords | DynamoFailedRecords":

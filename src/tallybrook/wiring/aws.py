@@ -141,10 +141,13 @@ def function_mb() -> int:
 
 def open_aws_sql(settings: Settings) -> SqlEngine:
     """The SQL engine inside a function; its child starts with ``start()``."""
+    from tallybrook.costs.tiers import current_tier
     from tallybrook.ports.sql.aws import limits_of, open_engine
 
-    limits = limits_of(function_mb())
-    engine = open_engine(settings.stack, settings.bucket, _scratch("query"), limits=limits)
+    limits, reuse_s = limits_of(function_mb()), current_tier().cache_s
+    engine = open_engine(
+        settings.stack, settings.bucket, _scratch("query"), limits=limits, reuse_s=reuse_s
+    )
     if not settings.athena:
         return engine
     from tallybrook.lake.ddl import database_of
@@ -154,7 +157,7 @@ def open_aws_sql(settings: Settings) -> SqlEngine:
 
     catalog = Catalog(settings.stack)
     service = Athena(settings.stack, database_of(settings.stack))
-    return AthenaSqlEngine(engine, service, settled=lambda: not catalog.owed())
+    return AthenaSqlEngine(engine, service, settled=lambda: not catalog.owed(), reuse_s=reuse_s)
 
 
 def open_sequencer(
@@ -246,17 +249,18 @@ def open_remote_recounting() -> "tuple[RecordSource, MetricSink]":
 @contextmanager
 def open_lake_writer(
     settings: Settings, keep_failed: Callable[[FailedRecord], None], lease_s: float
-) -> Iterator[Consumer]:
-    """The consumer that writes the stack's lake, for as long as the block lasts. Raises
-    ``ConflictError`` while another one is at work."""
+) -> Iterator[tuple[Consumer, Callable[[], int]]]:
+    """The consumer that writes the stack's lake, and what does the oldest task that waits for it,
+    for as long as the block lasts. Raises ``ConflictError`` while another one is at work."""
     from tallybrook.lake.room import room_of
-    from tallybrook.wiring.lake import open_aws_lake, open_lake
+    from tallybrook.wiring.lake import open_aws_lake, open_lake, working_off
 
     store = open_aws_lake(settings, _scratch("lake"), lease_s)
     room = structs.asdict(room_of(function_mb()))
     consumer = open_lake(settings, store, keep_failed, **room)
     try:
-        yield consumer
+        with working_off(settings, consumer.writer) as next_task:
+            yield consumer, next_task
     finally:
         consumer.close()
 

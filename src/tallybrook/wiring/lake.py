@@ -2,22 +2,26 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tallybrook.errors import ConflictError
+from tallybrook.events.ids import new_ulid
 from tallybrook.ports.clock import system_clock
 from tallybrook.settings import Settings
 
 if TYPE_CHECKING:
-    from tallybrook.lake.chores import Chore, Refreshing, Task
+    from tallybrook.lake.chores import Chore, Refreshing
     from tallybrook.lake.consumer import LakeConsumer
+    from tallybrook.lake.tasks import Task
+    from tallybrook.lake.writing import Writer
     from tallybrook.ports.lake import LakeReader, LakeStore
     from tallybrook.ports.lake.aws import AwsLake
     from tallybrook.ports.log import FailedRecord
+    from tallybrook.ports.state import State
 
 REFRESH_EVERY_S = {"local": 300.0, "aws": 3600.0}
 RETAIN_EVERY_S = 3600.0
@@ -68,35 +72,46 @@ def _chores(settings: Settings) -> "list[Chore]":
 @contextmanager
 def answering(settings: Settings, lake: "LakeConsumer") -> Iterator[None]:
     """Do what others ask of the writer, for as long as the block lasts."""
-    from tallybrook.lake.asking import answer_next
-    from tallybrook.lake.chores import perform
     from tallybrook.ports.working import working
-    from tallybrook.wiring.local import open_local_state
 
-    tables = refreshed(settings)
-    with closing(open_local_state(settings, system_clock)) as state:
-        do = partial(perform, lake.writer, refreshing=tables)
-        with working(lambda: answer_next(state, do), "lake"):
-            yield
+    with working_off(settings, lake.writer) as next_one, working(next_one, "lake"):
+        yield
 
 
-def do_lake_task(settings: Settings, task: "Task", wait_s: float = WAIT_S) -> dict[str, Any]:
-    """Do a task: here, where nobody writes the lake, else by whoever does. With somebody's rows go
-    the answers of saved queries that the clock made of them.
+@contextmanager
+def working_off(settings: Settings, writer: "Writer") -> "Iterator[Callable[[], int]]":
+    """What does the oldest task that waits for the writer, and tells how many that was."""
+    from tallybrook.lake.asking import answer_next
+    from tallybrook.wiring import open_state
 
-    Raises ``ConflictError`` or ``StorageError`` when it is not done within ``wait_s``.
-    """
-    found = _done(settings, task, wait_s)
+    with closing(open_state(settings, system_clock)) as state:
+        do = partial(_do, settings, writer, state)
+        yield lambda: answer_next(state, do)
+
+
+def _do(settings: Settings, writer: "Writer", state: "State", task: "Task") -> dict[str, Any]:
+    """One task with all that follows from it. Tasks are done one after the other: an answer is
+    taken in before somebody is erased or after it."""
+    from tallybrook.lake.chores import perform
+    from tallybrook.lake.erasures import Last
+    from tallybrook.lake.recording import finish
+    from tallybrook.sql.keeping import take_in
+    from tallybrook.sql.kept import forget
+    from tallybrook.wiring import open_objects
+
+    if task.op == "result":
+        return take_in(writer, task, open_objects(settings), state)
+    found = perform(writer, task, refreshed(settings))
     if task.op == "erase" and not task.dry_run:
-        from tallybrook.sql.refreshing import forget
-        from tallybrook.wiring import open_state
-
-        with closing(open_state(settings, system_clock)) as state:
-            forget(state, task.account_id)
+        with writer.lock:
+            last = Last(writer.now_us(), writer.store.snapshot(task.account_id).snapshot_id)
+        finish(state, task, found, last, forget(state, task.account_id))
     return found
 
 
-def _done(settings: Settings, task: "Task", wait_s: float) -> dict[str, Any]:
+def do_lake_task(settings: Settings, task: "Task", wait_s: float = WAIT_S) -> dict[str, Any]:
+    """Do a task: here, where nobody writes the lake, else by whoever does. Raises
+    ``ConflictError`` or ``StorageError`` when it is not done within ``wait_s``."""
     if settings.backend == "aws":
         return _when_free(settings, task, wait_s)
     from tallybrook.lake.asking import ask
@@ -107,6 +122,33 @@ def _done(settings: Settings, task: "Task", wait_s: float) -> dict[str, Any]:
     except ConflictError:
         with closing(open_local_state(settings, system_clock)) as state:
             return ask(state, task, wait_s)
+
+
+def erase_person(
+    settings: Settings, account_id: str, names: Sequence[str], up_to: int, wait_s: float = WAIT_S
+) -> dict[str, Any]:
+    """Erase somebody: here, where nobody writes the lake, else by whoever does. It is recorded
+    first: whatever dies when, and also after an error, it will be done.
+
+    Raises ``StorageError`` when it is not done within ``wait_s``.
+    """
+    from tallybrook.lake.asking import wait
+    from tallybrook.lake.recording import request
+    from tallybrook.wiring import open_state
+
+    def be_the_writer() -> None:
+        with (
+            suppress(ConflictError),
+            _writer(settings) as writer,
+            working_off(settings, writer) as next_one,
+        ):
+            while next_one():
+                pass
+
+    with closing(open_state(settings, system_clock)) as state:
+        now_us = system_clock()
+        asked = request(state, new_ulid(now_us), account_id, names, up_to, now_us)
+        return wait(state, asked.erasure_id, wait_s, be_the_writer)
 
 
 def _when_free(settings: Settings, task: "Task", wait_s: float) -> dict[str, Any]:
@@ -123,6 +165,14 @@ def _when_free(settings: Settings, task: "Task", wait_s: float) -> dict[str, Any
 
 def _do_here(settings: Settings, task: "Task") -> dict[str, Any]:
     from tallybrook.lake.chores import perform
+
+    with _writer(settings) as writer:
+        return perform(writer, task, refreshed(settings))
+
+
+@contextmanager
+def _writer(settings: Settings) -> "Iterator[Writer]":
+    """The writer of the lake. Raises ``ConflictError`` where there is one already."""
     from tallybrook.lake.room import room_of
     from tallybrook.lake.writing import Writer
 
@@ -131,7 +181,7 @@ def _do_here(settings: Settings, task: "Task") -> dict[str, Any]:
         _store(settings), memory_bytes=room.memory_bytes, target_bytes=room.target_bytes
     )
     with closing(writer):
-        return perform(writer, task, refreshed(settings))
+        yield writer
 
 
 def _store(settings: Settings) -> "LakeStore":

@@ -145,6 +145,7 @@ def _open_entities(settings: Settings, state: "SqliteState") -> Entities:
 def open_sql(settings: Settings) -> SqlEngine:
     """The SQL engine; its children start with ``start()``."""
     from tallybrook.ports.sql.local import LocalSqlEngine
+    from tallybrook.wiring.workflows import present_tier
 
     return LocalSqlEngine(
         settings.data_path,
@@ -152,6 +153,7 @@ def open_sql(settings: Settings) -> SqlEngine:
         limits=Limits(memory_bytes=settings.query_memory_mb << 20),
         scratch=settings.data_path / "answers",
         result_bytes=settings.query_cache_mb << 20,
+        reuse_s=present_tier(settings).cache_s,
     )
 
 

@@ -9,13 +9,14 @@ from tallybrook.accounts.keys import require_account
 from tallybrook.entrypoints.cli.output import OutputFormat, note, print_rows
 from tallybrook.entrypoints.cli.privacy_people import names_and_id
 from tallybrook.errors import UsageError
-from tallybrook.lake.chores import Task
 from tallybrook.lake.ddl import create_statement
 from tallybrook.lake.retention import parse_days
 from tallybrook.lake.tables import TABLES
+from tallybrook.lake.tables.results import is_result
+from tallybrook.lake.tasks import Task
 from tallybrook.settings import Settings
 from tallybrook.wiring import open_reader
-from tallybrook.wiring.lake import do_lake_task, open_lake_reader
+from tallybrook.wiring.lake import do_lake_task, erase_person, open_lake_reader
 
 
 def list_tables(data: Path, account: str, fmt: OutputFormat) -> None:
@@ -23,7 +24,8 @@ def list_tables(data: Path, account: str, fmt: OutputFormat) -> None:
     with open_lake_reader(Settings.from_env(data=str(data))) as reader:
         snapshot = reader.snapshot(require_account(account))
     rows = []
-    for name in TABLES:
+    results = sorted({file.table for file in snapshot.files if is_result(file.table)})
+    for name in (*TABLES, *results):
         files = snapshot.of(name)
         sizes = (sum(f.rows for f in files), sum(f.bytes for f in files))
         rows.append((name, len({f.folder for f in files}), len(files), *sizes))
@@ -62,10 +64,11 @@ def erase(
         if reader is None:
             raise UsageError(f"{data} holds no log: nothing was collected there yet")
         up_to = reader.head()
-    run(
-        data, json, op="erase", account_id=require_account(account), names=names, up_to=up_to,
-        dry_run=dry_run,
-    )  # fmt: skip
+    account_id = require_account(account)
+    if dry_run:
+        run(data, json, op="erase", account_id=account_id, names=names, up_to=up_to, dry_run=True)
+        return
+    tell(erase_person(settings, account_id, names, up_to), json)
 
 
 def tell(found: dict[str, Any], json: bool) -> None:

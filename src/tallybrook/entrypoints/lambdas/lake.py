@@ -1,14 +1,15 @@
 """The lake's writer: follows the log, on a schedule, one invocation at a time.
 
-What the log holds is written until it ends or the time does; what is left is the next
-invocation's. A writer that is cut off loses nothing: its lease ends when its time would have.
+What was asked of the writer is done first (erasing somebody, making an answer a table), then what
+the log holds is written until it ends or the time does; what is left is the next invocation's. A
+writer that is cut off loses nothing: its lease ends when its time would have.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from tallybrook.entrypoints.lambdas import runtime
-from tallybrook.errors import ConflictError
+from tallybrook.errors import ConflictError, TallybrookError
 from tallybrook.ports.log import LogReader
 from tallybrook.ports.log.consumer import Consumer
 
@@ -24,16 +25,31 @@ class Invocation(Protocol):
 
 @runtime.metered
 def handler(event: Mapping[str, Any], context: Invocation) -> dict[str, Any]:
-    """Write what is new in the log. ``{"entries": n}``, or why nothing was done."""
+    """Do the tasks, write what is new in the log. ``{"entries": n}`` and, where there were any,
+    ``"tasks"``; or why nothing was done."""
     left_s = context.get_remaining_time_in_millis() / 1000
     try:
-        with runtime.lake_writer(lease_s=left_s) as consumer:
+        with runtime.lake_writer(lease_s=left_s) as (consumer, next_task):
             reader = runtime.opened().stores.reader
+            tasks = work_off(next_task, lambda: _has_time(context))
             entries = follow(consumer, reader, lambda: _has_time(context))
     except ConflictError as error:
         runtime.log.info("the lake has another writer: %s", error)
         return {"skipped": "another writer is at work"}
-    return {"entries": entries, "position": runtime.opened().log.head}
+    done = {"tasks": tasks} if tasks else {}
+    return {"entries": entries, "position": runtime.opened().log.head, **done}
+
+
+def work_off(next_task: Callable[[], int], has_time: Callable[[], bool]) -> int:
+    """Do tasks while there are some and there is time; how many. One that fails, and waits on, does
+    not keep the log from being written."""
+    done = 0
+    try:
+        while has_time() and next_task():
+            done += 1
+    except TallybrookError as error:
+        runtime.log.error("a task of the lake waits on: %s", error.detail)
+    return done
 
 
 def follow(consumer: Consumer, reader: LogReader, has_time: Callable[[], bool]) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 
 from tallybrook.entrypoints.lambdas import runtime, web
 from tallybrook.errors import TerminalError
+from tallybrook.events.instants import format_instant
 
 
 @runtime.metered
@@ -21,22 +22,24 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
 
 
 def _refreshed(account_id: str, query_id: str, now_us: int) -> dict[str, Any]:
+    """The answer is handed in: the lake's writer makes a table of it at its next turn."""
+    from tallybrook.lake.asking import post
     from tallybrook.sql.libraries import Library
-    from tallybrook.sql.refreshing import refresh
-    from tallybrook.wiring import open_state
+    from tallybrook.sql.refreshing import Desk, refresh
+    from tallybrook.wiring import open_objects, open_state
 
     found = runtime.opened()
-    state = open_state(found.settings, found.clock)
+    state, objects = open_state(found.settings, found.clock), open_objects(found.settings)
     try:
-        answer = web.opened(sql=True).run(
+        metadata = web.opened(sql=True).run(
             lambda engine: refresh(
-                query_id, engine=engine, state=state, library=Library(None),
-                account_id=account_id, now_us=now_us,
+                Desk(engine, Library(None), objects, partial(post, state)),
+                query_id, account_id, now_us,
             )
         )  # fmt: skip
     except TerminalError as error:
         return {"failed": error.detail}
-    return {"rows": len(answer.rows), "refreshed_at": answer.refreshed_at}
+    return {"rows": metadata.rows, "refreshed_at": format_instant(now_us)}
 
 
 runtime.prepare(partial(web.opened, sql=True))

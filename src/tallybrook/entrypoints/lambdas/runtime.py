@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cache, wraps
 from typing import TYPE_CHECKING, TypeVar
@@ -97,9 +97,11 @@ def telemetry() -> Telemetry:
     return open_telemetry(settings())
 
 
-def lake_writer(lease_s: float) -> AbstractContextManager[Consumer]:
-    """The consumer that writes the lake, for as long as the block lasts. Raises
-    ``ConflictError`` while another one is at work."""
+def lake_writer(
+    lease_s: float,
+) -> AbstractContextManager[tuple[Consumer, Callable[[], int]]]:
+    """The consumer that writes the lake, and what does the oldest task that waits for it, for as
+    long as the block lasts. Raises ``ConflictError`` while another one is at work."""
     return open_lake_writer(settings(), opened().stores.failed.keep, lease_s)
 
 
@@ -108,6 +110,8 @@ _cold: list[float] = []
 """What initialising took in this environment, until an invocation has told of it."""
 
 _calls: list[Callable[[], Mapping[str, int]]] = []
+_committed: dict[str, tuple[int, int]] = {}
+"""Events and bytes of each account that the present invocation has added to the log."""
 
 E = TypeVar("E")
 C = TypeVar("C")
@@ -136,10 +140,19 @@ def metered(handler: Callable[[E, C], R]) -> Callable[[E, C], R]:
         try:
             return handler(event, context)
         finally:
-            calls = _calls[0]() if _calls else {}
-            found.invoked(name, begun_s, _cold.pop() if _cold else 0.0, calls)
+            calls, events = _calls[0]() if _calls else {}, dict(_committed)
+            _committed.clear()
+            found.invoked(name, begun_s, _cold.pop() if _cold else 0.0, calls, events)
 
     return invoked
+
+
+def committed(commits: Sequence[Commit]) -> None:
+    """Have the present invocation recorded as that of the accounts whose events these are."""
+    for commit in commits:
+        for account_id, (count, size) in commit.added.items():
+            events, held = _committed.get(account_id, (0, 0))
+            _committed[account_id] = (events + count, held + size)
 
 
 def serves(calls: Callable[[], Mapping[str, int]]) -> None:
@@ -170,5 +183,6 @@ def forget() -> None:
         _opened().log.close()
         _opened().stores.close()
     _calls.clear()
+    _committed.clear()
     for kept in _KEPT:
         kept.cache_clear()

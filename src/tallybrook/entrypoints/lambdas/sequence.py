@@ -29,6 +29,7 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
         reason = "it is of no table's stream"
         write_items([unknown(SOURCE, one, reason, reading) for one in others], opened.log)
     commits = runtime.sequencer()(record for record in records if _from_stream(record))
+    runtime.committed(commits)
     if commits and runtime.settings().sockets_url:
         # Here and not above: a stack without live updates need not load them.
         from tallybrook.entrypoints.lambdas import live

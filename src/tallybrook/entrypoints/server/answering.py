@@ -16,7 +16,13 @@ from tallybrook.entrypoints.server.costing import require_budget
 from tallybrook.entrypoints.server.problems import json_response
 from tallybrook.errors import TallybrookError
 from tallybrook.events.instants import format_instant
-from tallybrook.ports.sql import Format, QueryMetadata, QueryRequest, QueryResult
+from tallybrook.ports.sql import (
+    Format,
+    QueryCancelledError,
+    QueryMetadata,
+    QueryRequest,
+    QueryResult,
+)
 from tallybrook.sql.history import Past, past_of, record
 
 T = TypeVar("T")
@@ -32,8 +38,10 @@ FILE_TYPES = tuple(kind.partition(";")[0] for kind in _TYPES.values())
 
 
 async def answer(call: Call, asked: Limits, request: QueryRequest, query_id: str = "") -> Response:
-    """Run it, in the form that is asked for; what it took is kept as history."""
-    call.principal.take_query()
+    """Run it, in the form that is asked for; what it took is kept as history. A price alone is no
+    query: it takes nothing from the key's rate and is not kept."""
+    if not request.dry_run:
+        call.principal.take_query()
     form = None if asked.format == "json" or request.dry_run else asked.format
     context = call.context
     await require_budget(context, "exports" if form else "queries")
@@ -48,7 +56,8 @@ async def answer(call: Call, asked: Limits, request: QueryRequest, query_id: str
         result = await unless_gone(call, context.sql.run(request))
     except TallybrookError as error:
         context.telemetry.queries_refused += 1
-        await _note(call, past, error=error)
+        if not request.dry_run:
+            await _note(call, past, error=error)
         raise
     past.execution_id = result.execution_id
     if not request.dry_run:
@@ -64,7 +73,7 @@ async def unless_gone(call: Call, work: Awaitable[T]) -> T:
     try:
         await asyncio.wait({running, leaving}, return_when=asyncio.FIRST_COMPLETED)
         if not running.done():
-            raise TallybrookError("the client went away")
+            raise QueryCancelledError("the client went away")
         return running.result()
     finally:
         for task in (running, leaving):

@@ -23,7 +23,8 @@ from tallybrook.entrypoints.server.collect import Intake
 from tallybrook.entrypoints.server.context import Call, Context
 from tallybrook.entrypoints.server.handoff import Handoff
 from tallybrook.entrypoints.server.hub import Hub
-from tallybrook.entrypoints.server.routes import ROUTES, Route
+from tallybrook.entrypoints.server.route import Route
+from tallybrook.entrypoints.server.routes import ROUTES
 from tallybrook.entrypoints.server.telemetry import Telemetry
 from tallybrook.errors import NotFoundError, RetryableError, StorageError, TallybrookError
 from tallybrook.ports.clock import Clock, system_clock

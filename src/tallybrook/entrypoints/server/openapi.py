@@ -7,7 +7,8 @@ import msgspec
 
 from tallybrook import __version__
 from tallybrook.entrypoints.server.problems import CONTENT_TYPE, Problem
-from tallybrook.entrypoints.server.routes import ROUTES, Route
+from tallybrook.entrypoints.server.route import Route
+from tallybrook.entrypoints.server.routes import ROUTES
 
 _REF = "#/components/schemas/{name}"
 _KEYED = (401, 403)

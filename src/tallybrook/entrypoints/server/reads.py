@@ -1,6 +1,8 @@
 """The calls that read counters and events."""
 
 import base64
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 import msgspec
@@ -17,6 +19,7 @@ from tallybrook.entrypoints.server.problems import json_response
 from tallybrook.errors import InvalidError, NotFoundError
 from tallybrook.events.instants import HOUR_US, MIN_US, format_instant
 from tallybrook.events.model import Event, TimeSource
+from tallybrook.lake.erasures import hidden_until
 from tallybrook.ports.events import Position
 from tallybrook.ports.log import Kind
 
@@ -146,7 +149,7 @@ async def event(call: Call) -> Response:
     found = await call.context.read(
         call.context.stores.events.get, call.account_id, call.path["id"]
     )
-    if found is None:
+    if found is None or await call.context.read(_erased(call), found):
         raise NotFoundError(f"no event {call.path['id']!r}")
     return json_response(shown(found))
 
@@ -154,13 +157,34 @@ async def event(call: Call) -> Response:
 async def user_events(call: Call) -> Response:
     limit = params.integer(call.query, "limit", 50, 1, 1000)
     before = _cursor(call.query.get("cursor"))
-    found = await call.context.read(
-        call.context.stores.events.of_user, call.account_id, call.path["id"], limit + 1, before
-    )
+    found = await call.context.read(_of_user, call, limit + 1, before)
     page = found[:limit]
     more = len(found) > limit
     following = _cursor_text(Position(page[-1].timestamp, page[-1].seq)) if more else None
     return json_response(UserEvents([shown(item) for item in page], following))
+
+
+def _of_user(call: Call, most: int, before: Position | None) -> list[Event]:
+    """A user's events without those of erased people, which the log still has."""
+    events, is_erased = call.context.stores.events, _erased(call)
+    found: list[Event] = []
+    while len(found) < most:
+        page = events.of_user(call.account_id, call.path["id"], most, before)
+        found += [one for one in page if not is_erased(one)]
+        if len(page) < most:
+            break
+        before = Position(page[-1].timestamp, page[-1].seq)
+    return found[:most]
+
+
+def _erased(call: Call) -> Callable[[Event], bool]:
+    """Tells whether an event came before somebody of its names was erased. A name is asked for
+    once."""
+    state = call.context.stores.works().state
+    until_us = cache(partial(hidden_until, state, call.account_id))
+    return lambda event: any(
+        event.ingested_at <= until_us(name) for name in (event.user_id, event.anonymous_id)
+    )
 
 
 def _cursor_text(position: Position) -> str:

@@ -1,11 +1,5 @@
 """Every HTTP route as data: from this list come the router, the API document and the docs."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any
-
-from msgspec import Struct
-from starlette.responses import Response
-
 from tallybrook.assessments.dual_ai.showing import ShownWindow
 from tallybrook.assessments.flow.shapes import Distributions, Scored
 from tallybrook.costs.budget import Budget
@@ -19,6 +13,7 @@ from tallybrook.entrypoints.server import (
     collect,
     costing,
     entities,
+    erasing,
     failures,
     files,
     forwarding,
@@ -28,59 +23,16 @@ from tallybrook.entrypoints.server import (
     reads,
     recording,
     running,
-    saved,
-    statements,
     status,
-    tables,
 )
 from tallybrook.entrypoints.server import schemas as s
-from tallybrook.entrypoints.server.answering import FILE_TYPES
 from tallybrook.entrypoints.server.collecting import post_batch, post_event, post_operation
-from tallybrook.entrypoints.server.context import Call
+from tallybrook.entrypoints.server.route import JSON, Param, Route
+from tallybrook.entrypoints.server.sql_routes import SQL_ROUTES
 from tallybrook.failed.showing import ShownFailure
 from tallybrook.files.shapes import FileList
 from tallybrook.forwarding.reading import Forwarding
-from tallybrook.ports.keys import Scope
-from tallybrook.ports.sql import QueryResult
-from tallybrook.sql.history import ShownExecution
-from tallybrook.sql.refreshing import Kept
-
-Handler = Callable[[Call], Awaitable[Response]]
-
-
-class Param(Struct, frozen=True):
-    """A path or query parameter with its JSON schema."""
-
-    name: str
-    schema: dict[str, Any]
-    description: str
-    required: bool = False
-
-
-class Route(Struct, frozen=True, kw_only=True):
-    """One method of one path. ``body`` maps content types to schemas; ``errors`` are statuses;
-    ``reply_types`` are further types of the reply, for clients that ask for them; ``files`` the
-    types of files it may be instead; ``begun`` is what a 202 says, where there is one beside."""
-
-    method: str
-    path: str
-    handler: Handler | None
-    summary: str
-    tag: str
-    scope: Scope | None
-    query: tuple[Param, ...] = ()
-    path_schemas: dict[str, dict[str, Any]] = {}
-    body: dict[str, Any] = {}
-    body_required: bool = True
-    status: int = 200
-    reply: Any = None
-    reply_type: str = "application/json"
-    reply_types: tuple[str, ...] = ()
-    errors: tuple[int, ...] = ()
-    open_query: bool = False
-    files: tuple[str, ...] = ()
-    begun: Any = None
-
+from tallybrook.lake.erasures import Certificate
 
 _RANGE = (
     Param("start", s.INSTANT_OR_DATE, "First instant, or first day (UTC)"),
@@ -88,14 +40,12 @@ _RANGE = (
 )
 _AS_OF = Param("as_of", s.INSTANT_OR_DATE, "Answer as at this instant instead of now")
 _COLLECT_ERRORS = (400, 413, 415, 422)
-_QUERY_ERRORS = (400, 402, 404, 408, 409, 413, 415, 422)
-_JSON = "application/json"
 _RECORD = {"type": s.RECORD_TYPE, "id": s.IDENTIFIER}
 
 ROUTES: tuple[Route, ...] = (
     Route(
         method="POST", path="/events", handler=post_event, summary="Collect one event",
-        tag="Collecting", scope="write", body={_JSON: s.EVENT}, status=202,
+        tag="Collecting", scope="write", body={JSON: s.EVENT}, status=202,
         reply=collect.EventReply, errors=_COLLECT_ERRORS,
     ),
     *(
@@ -103,7 +53,7 @@ ROUTES: tuple[Route, ...] = (
             method="POST", path=path, handler=post_batch,
             summary="Collect up to 500 events; each is answered for itself",
             tag="Collecting", scope="write",
-            body={_JSON: s.BATCH, "application/x-ndjson": s.NDJSON}, status=202,
+            body={JSON: s.BATCH, "application/x-ndjson": s.NDJSON}, status=202,
             reply=collect.BatchReply, errors=_COLLECT_ERRORS,
         )
         for path in ("/events/batch", "/batch/events")
@@ -111,20 +61,20 @@ ROUTES: tuple[Route, ...] = (
     Route(
         method="POST", path="/ingest", handler=post_operation,
         summary="Collect one envelope of the operations stream", tag="Collecting",
-        scope="write", body={_JSON: s.OPERATION}, status=202, reply=collect.EventReply,
+        scope="write", body={JSON: s.OPERATION}, status=202, reply=collect.EventReply,
         errors=_COLLECT_ERRORS,
     ),
     Route(
         method="POST", path="/v1/apps/{app}/events", handler=pinpoint.put_events,
         summary="Collect what Amazon Pinpoint's PutEvents takes; its SDKs work unchanged",
         tag="Collecting", scope="write", path_schemas={"app": s.NAME},
-        body={_JSON: s.PUT_EVENTS}, status=202, reply=pinpoint.EventsResponse,
+        body={JSON: s.PUT_EVENTS}, status=202, reply=pinpoint.EventsResponse,
         errors=(*_COLLECT_ERRORS, 404),
     ),
     Route(
         method="PUT", path="/records/{type}/{id}", handler=recording.put_record,
         summary="Create or replace a record", tag="Records", scope="write",
-        path_schemas=_RECORD, body={_JSON: s.RECORD}, reply=recording.RecordReply,
+        path_schemas=_RECORD, body={JSON: s.RECORD}, reply=recording.RecordReply,
         errors=(404, *_COLLECT_ERRORS),
     ),
     Route(
@@ -135,7 +85,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         method="POST", path="/records/{type}", handler=recording.post_records,
         summary="Put and delete up to 500 records; each is answered for itself", tag="Records",
-        scope="write", path_schemas={"type": s.RECORD_TYPE}, body={_JSON: s.RECORDS}, status=202,
+        scope="write", path_schemas={"type": s.RECORD_TYPE}, body={JSON: s.RECORDS}, status=202,
         reply=recording.RecordBatchReply, errors=_COLLECT_ERRORS,
     ),
     Route(
@@ -186,69 +136,7 @@ ROUTES: tuple[Route, ...] = (
             *(Param(name, s.TEXT, f"Only events with this {name}") for name in s.FILTERS),
         ),
     ),
-    Route(
-        method="GET", path="/tables", handler=tables.tables,
-        summary="The tables that SQL can ask, with their columns", tag="SQL", scope="query",
-        reply=tables.TableList,
-    ),
-    *(
-        Route(
-            method="POST", path=path, handler=statements.query,
-            summary="One read-only SQL statement over the account's tables", tag="SQL",
-            scope="query", body={_JSON: s.QUERY}, reply=QueryResult, files=FILE_TYPES,
-            begun=ShownExecution, errors=_QUERY_ERRORS,
-        )
-        for path in ("/query", "/api/analytics/query")
-    ),
-    Route(
-        method="GET", path="/queries", handler=saved.queries, summary="All saved queries",
-        tag="SQL", scope="query", reply=saved.QueryList,
-    ),
-    Route(
-        method="GET", path="/queries/{id}", handler=saved.query,
-        summary="A saved query: its statement, parameters and columns", tag="SQL",
-        scope="query", path_schemas={"id": s.IDENTIFIER}, reply=saved.ShownQuery, errors=(404,),
-    ),
-    Route(
-        method="GET", path="/queries/{id}/result", handler=saved.refreshed,
-        summary="The answer that the clock made last, with the default parameters", tag="SQL",
-        scope="query", path_schemas={"id": s.IDENTIFIER}, reply=Kept, errors=(404,),
-    ),
-    Route(
-        method="POST", path="/queries/{id}/run", handler=saved.run, summary="Run a saved query",
-        tag="SQL", scope="query", path_schemas={"id": s.IDENTIFIER}, body={_JSON: s.RUN_QUERY},
-        body_required=False, reply=QueryResult, files=FILE_TYPES, begun=ShownExecution,
-        errors=_QUERY_ERRORS,
-    ),
-    Route(
-        method="GET", path="/executions", handler=statements.executions,
-        summary="What was asked and what it took, newest first, for 90 days", tag="SQL",
-        scope="query", reply=statements.ExecutionList, errors=(422,),
-        query=(
-            Param("limit", s.LIMIT, "How many at most"),
-            Param("cursor", s.CURSOR, "`next_cursor` of the page before"),
-        ),
-    ),
-    Route(
-        method="GET", path="/executions/{id}", handler=statements.execution,
-        summary="How an execution stands, or how it ended", tag="SQL", scope="query",
-        path_schemas={"id": s.IDENTIFIER}, reply=ShownExecution, errors=(404,),
-    ),
-    Route(
-        method="GET", path="/executions/{id}/results", handler=statements.results,
-        summary="A page of an answer; waits for an execution that runs", tag="SQL",
-        scope="query", path_schemas={"id": s.IDENTIFIER}, reply=QueryResult,
-        errors=(400, 404, 408, 409, 422),
-        query=(
-            Param("next_token", s.TEXT, "`next_token` of the page before"),
-            Param("page_rows", {**s.LIMIT, "maximum": 10_000}, "Rows of a page"),
-        ),
-    ),
-    Route(
-        method="DELETE", path="/executions/{id}", handler=statements.cancel,
-        summary="Stop an execution", tag="SQL", scope="query",
-        path_schemas={"id": s.IDENTIFIER}, reply=statements.Cancelled, errors=(404,),
-    ),
+    *SQL_ROUTES,
     *(
         Route(
             method=method, path="/graphql", handler=graphing.graphql,
@@ -257,7 +145,7 @@ ROUTES: tuple[Route, ...] = (
             query=query, errors=(400, 401, 403, 406, 413, 415, 429), open_query=True,
         )
         for method, body, query in (
-            ("POST", {_JSON: s.GRAPHQL}, ()),
+            ("POST", {JSON: s.GRAPHQL}, ()),
             ("GET", {}, (Param("query", s.TEXT, "A query; mutations are sent by POST",
                                required=True),)),
         )
@@ -304,13 +192,13 @@ ROUTES: tuple[Route, ...] = (
     Route(
         method="POST", path="/agreement/messages", handler=agreement.post_message,
         summary="Take in a message of two AIs that scored one assessment", tag="Agreement",
-        scope="write", body={_JSON: s.DUAL_MESSAGE}, status=202, reply=agreement.MessageReply,
+        scope="write", body={JSON: s.DUAL_MESSAGE}, status=202, reply=agreement.MessageReply,
         errors=_COLLECT_ERRORS,
     ),
     Route(
         method="POST", path="/agreement/batch", handler=agreement.post_messages,
         summary="Take in up to 500 messages; each is answered for itself", tag="Agreement",
-        scope="write", body={_JSON: s.DUAL_MESSAGES, "application/x-ndjson": s.NDJSON},
+        scope="write", body={JSON: s.DUAL_MESSAGES, "application/x-ndjson": s.NDJSON},
         status=202, reply=agreement.MessageBatchReply, errors=_COLLECT_ERRORS,
     ),
     Route(
@@ -330,13 +218,13 @@ ROUTES: tuple[Route, ...] = (
     Route(
         method="POST", path="/assessments", handler=assessing.post_assessment,
         summary="Take in an assessment; it is anonymised and scored", tag="Assessments",
-        scope="write", body={_JSON: s.ASSESSMENT}, status=202, reply=assessing.AssessmentReply,
+        scope="write", body={JSON: s.ASSESSMENT}, status=202, reply=assessing.AssessmentReply,
         errors=_COLLECT_ERRORS,
     ),
     Route(
         method="POST", path="/assessments/batch", handler=assessing.post_assessments,
         summary="Take in up to 500 assessments; each is answered for itself", tag="Assessments",
-        scope="write", body={_JSON: s.ASSESSMENTS, "application/x-ndjson": s.NDJSON},
+        scope="write", body={JSON: s.ASSESSMENTS, "application/x-ndjson": s.NDJSON},
         status=202, reply=assessing.AssessmentBatchReply, errors=_COLLECT_ERRORS,
     ),
     Route(
@@ -355,6 +243,18 @@ ROUTES: tuple[Route, ...] = (
         query=(
             Param("user_id", s.TEXT, "With it `id` is the assessment's own id, else its pseudonym"),
         ),
+    ),
+    Route(
+        method="DELETE", path="/users/{id}", handler=erasing.erase,
+        summary="Erase somebody from the lake, what was made of it, and their pseudonyms",
+        tag="Erasing", scope="admin", path_schemas={"id": s.NAME}, status=202,
+        reply=Certificate, errors=(422,),
+        query=(Param("also", s.NAMES, "A further id of the same person; may be repeated"),),
+    ),
+    Route(
+        method="GET", path="/erasures/{id}", handler=erasing.erasure,
+        summary="How an erasure stands, and what it took", tag="Erasing", scope="admin",
+        path_schemas={"id": s.IDENTIFIER}, reply=Certificate, errors=(404,),
     ),
     Route(
         method="GET", path="/users/{id}/ocean", handler=assessing.latest,
@@ -379,7 +279,7 @@ ROUTES: tuple[Route, ...] = (
         method="POST", path="/failed/{id}/replay", handler=failures.replay,
         summary="Send a failed record again, edited or as it is; it counts once",
         tag="Failed records", scope="admin", path_schemas={"id": s.IDENTIFIER},
-        body={_JSON: {"type": "object"}}, body_required=False, reply=failures.ReplayReply,
+        body={JSON: {"type": "object"}}, body_required=False, reply=failures.ReplayReply,
         errors=(400, 404, 409, 413, 422),
     ),
     Route(
@@ -410,7 +310,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         method="POST", path="/runs", handler=running.post_run,
         summary="Work off an uploaded file, or a time range again", tag="Workflows",
-        scope="admin", body={_JSON: s.RUN}, status=202, reply=running.ShownRun,
+        scope="admin", body={JSON: s.RUN}, status=202, reply=running.ShownRun,
         errors=(400, 402, 413, 415, 422),
     ),
     Route(
@@ -451,7 +351,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         method="POST", path="/costs/budget/override", handler=costing.override,
         summary="Let nothing stop for some hours; 0 hours end that", tag="Costs",
-        scope="admin", body={_JSON: s.OVERRIDE}, reply=Budget, errors=(400, 413, 415, 422),
+        scope="admin", body={JSON: s.OVERRIDE}, reply=Budget, errors=(400, 413, 415, 422),
     ),
     Route(
         method="GET", path="/forwarding", handler=forwarding.forwarding,

@@ -12,8 +12,8 @@ from tallybrook.entrypoints.server.answering import answer
 from tallybrook.entrypoints.server.context import Call
 from tallybrook.entrypoints.server.problems import json_response
 from tallybrook.ports.sql import Parameter, ResultColumn
+from tallybrook.sql.kept import kept
 from tallybrook.sql.libraries import Broken, Library
-from tallybrook.sql.refreshing import kept
 from tallybrook.sql.saved import Kind, Refresh, SavedQuery, bind
 
 
@@ -68,7 +68,7 @@ async def query(call: Call) -> Response:
 
 
 async def refreshed(call: Call) -> Response:
-    """GET /queries/{id}/result: what the clock made last."""
+    """GET /queries/{id}/result: the first rows of what the clock made last."""
     from tallybrook.errors import NotFoundError
 
     found = await call.context.read(library_of(call).get, call.path["id"])

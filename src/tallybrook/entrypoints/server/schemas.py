@@ -43,6 +43,7 @@ INSTANT_OR_DATE: Schema = {
     "anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]
 }
 NAME: Schema = {"type": "string", "minLength": 1}
+NAMES: Schema = {"type": "array", "items": NAME, "maxItems": 80}
 SERIES: Schema = {**NAME, "description": "A record type or an event type"}
 MINUTES: Schema = {"type": "integer", "enum": list(SIZES), "default": 1}
 LIMIT: Schema = {"type": "integer", "minimum": 1, "maximum": 1000, "default": 50}
@@ -184,6 +185,7 @@ _QUERY_LIMITS: Schema = {
         "type": ["number", "null"],
         "exclusiveMinimum": 0,
         "exclusiveMaximum": 1 << 53,
+        "description": "Seconds from asking to the end of the answer, the wait for a turn included",
     },
     "limit": {
         "type": ["integer", "null"],

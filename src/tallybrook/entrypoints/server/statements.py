@@ -8,6 +8,7 @@ from tallybrook.entrypoints.server.answering import answer, unless_gone
 from tallybrook.entrypoints.server.context import Call
 from tallybrook.entrypoints.server.problems import json_response
 from tallybrook.errors import InvalidError, NotFoundError
+from tallybrook.lake.erasures import last_of
 from tallybrook.sql.history import Past, ShownExecution, find, past_of, recent
 
 
@@ -80,6 +81,19 @@ async def _page(
 ) -> Response:
     if page_rows is not None and not 0 < page_rows <= asking.PAGE_ROWS:
         raise InvalidError.of("/page_rows", f"must be from 1 to {asking.PAGE_ROWS}")
+    await _require_unerased(call, execution_id)
     rows = page_rows or asking.PAGE_ROWS
     work = call.context.sql.page(call.account_id, execution_id, token, rows)
     return json_response(await unless_gone(call, work))
+
+
+async def _require_unerased(call: Call, execution_id: str) -> None:
+    """Raise ``NotFoundError`` for an answer from before somebody was erased, and give it up."""
+    engine, state = call.context.sql, call.context.stores.works().state
+    last = await call.context.read(last_of, state, call.account_id)
+    if last is None:
+        return
+    execution = await engine.status(call.account_id, execution_id)
+    if execution.submitted_at <= last.at_us:
+        await engine.forget(call.account_id)
+        raise NotFoundError("somebody was erased since: run the statement again")

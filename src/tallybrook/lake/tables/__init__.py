@@ -8,7 +8,15 @@ there keeps its name and type.
 from tallybrook.lake.tables.assessments import ASSESSMENT_EVENTS, OCEAN_SCORES
 from tallybrook.lake.tables.derived import INDUSTRY_BENCHMARKS, USER_ENGAGEMENT
 from tallybrook.lake.tables.events import EVENTS
-from tallybrook.lake.tables.model import Column, ColumnType, Partition, PartitionKind, Person, Table
+from tallybrook.lake.tables.model import (
+    Column,
+    ColumnType,
+    Partition,
+    PartitionKind,
+    Person,
+    Table,
+    Tables,
+)
 from tallybrook.lake.tables.selecting import incoming_select
 from tallybrook.lake.tables.usage import COST_TRACKING
 
@@ -26,6 +34,7 @@ __all__ = [
     "PartitionKind",
     "Person",
     "Table",
+    "Tables",
     "incoming_select",
 ]
 

@@ -1,8 +1,11 @@
 """What a table of the lake is: columns, partitions, and the three names of every type. Pure."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
+
+from tallybrook.lake.tables.naming import type_name
 
 ColumnType = Literal[
     "VARCHAR",
@@ -46,7 +49,7 @@ class Column(Struct, frozen=True):
     @property
     def trino_type(self) -> str:
         """The type as Athena's queries name it."""
-        return _TRINO.get(self.type, self.type.lower())
+        return _TRINO.get(self.type) or type_name(self.type)
 
     @property
     def hive_type(self) -> str:
@@ -72,7 +75,8 @@ class Person(Struct, frozen=True):
 class Table(Struct, frozen=True, kw_only=True):
     """One table.
 
-    ``partitions`` live in the path only, in this order, the account first. ``time`` names the
+    ``partitions`` live in the path only, in this order, the account first; a table of results has
+    none, its files lie under their account all the same. ``time`` names the
     TIMESTAMP column whose day the partitions are of; None where rows are of a whole day (``day``
     is a partition) or of no time. ``sort`` is the order of rows in a file. ``retention_days`` is
     how long rows are kept unless said otherwise, None for ever.
@@ -106,6 +110,9 @@ class Table(Struct, frozen=True, kw_only=True):
         """The partition column of that name."""
         return next((p for p in self.partitions if p.name == name), None)
 
+
+Tables = Mapping[str, Table]
+"""Tables by their names."""
 
 ACCOUNT = Partition("account_id", "VARCHAR", "The account; always the caller's own.", "account")
 DAY = Partition("date", "DATE", "UTC day; the partition to filter on.", "day")

@@ -116,12 +116,14 @@ class Receipt(Struct):
 
 
 class Commit(Struct):
-    """What became durable in one commit, for those who watch (the live view)."""
+    """What became durable in one commit, for those who watch (the live view). ``added``:
+    events and bytes of their lines by account, where commits are billed to them (AWS)."""
 
     last_seq: int
     now_us: int
     counts: Mapping[CounterKey, int]
     failed: Sequence[FailedRecord]
+    added: Mapping[str, tuple[int, int]] = {}
 
 
 Watcher = Callable[[Commit], None]

@@ -11,8 +11,8 @@ from tallybrook.ports.aws.dynamo import text
 from tallybrook.ports.lake.aws.catalog import Catalog, account_of
 from tallybrook.ports.lake.aws.objects import PREFIX, Objects
 
-ManifestOf = Callable[[str], str]
-"""The key of a partition's manifest, by its folder."""
+ManifestOf = Callable[[str], str | None]
+"""The key of a partition's manifest, by its folder; None for one that has none."""
 
 _TRIES = 8
 
@@ -26,7 +26,11 @@ class Manifests:
     def owe(self, folders: Iterable[str]) -> None:
         """Before a commit that changes these partitions."""
         if self._of is not None:
-            items = [{"pk": text("manifests"), "sk": text(folder)} for folder in folders]
+            items = [
+                {"pk": text("manifests"), "sk": text(folder)}
+                for folder in folders
+                if self._of(folder) is not None
+            ]
             self._catalog.write({"PutRequest": {"Item": item}} for item in items)
 
     def settle(self, folders: Iterable[str] | None = None) -> None:
@@ -34,7 +38,10 @@ class Manifests:
         if self._of is None:
             return
         for folder in self._catalog.owed() if folders is None else folders:
-            self._put(folder, self._of(folder))
+            manifest = self._of(folder)
+            if manifest is None:
+                continue
+            self._put(folder, manifest)
             key = {"pk": text("manifests"), "sk": text(folder)}
             self._catalog.write([{"DeleteRequest": {"Key": key}}])
 

@@ -46,6 +46,15 @@ def draft(waiting: Sequence[Arrival], deltas_of: DeltasOf) -> Draft:
     return Draft(taken, deltas)
 
 
+def added(drafted: Draft) -> dict[str, tuple[int, int]]:
+    """How many events, and bytes of their lines, each account adds."""
+    found: dict[str, tuple[int, int]] = {}
+    for _, event, line in drafted.arrivals:
+        events, size = found.get(event.account_id, (0, 0))
+        found[event.account_id] = (events + 1, size + len(line))
+    return found
+
+
 def chunk_of(arrivals: Sequence[Arrival], first_seq: int, now_us: int) -> Chunk:
     """The chunk, in which events stand in the order of their arrival."""
     in_order = sorted(arrivals, key=lambda arrival: arrival.event.seq)

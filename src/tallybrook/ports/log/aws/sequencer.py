@@ -28,7 +28,7 @@ from tallybrook.ports.aws.transactions import UnmetError, transact
 from tallybrook.ports.clock import Clock, system_clock
 from tallybrook.ports.counters.aws.rows import series_key
 from tallybrook.ports.log import Commit, CommitEffects, CounterKey, FailedRecord
-from tallybrook.ports.log.aws.chunking import Draft, chunk_of, counting, draft
+from tallybrook.ports.log.aws.chunking import Draft, added, chunk_of, counting, draft
 from tallybrook.ports.log.aws.reader import DynamoLogReader
 from tallybrook.ports.log.aws.rows import head_of
 from tallybrook.ports.log.aws.stream import Arrival, StreamRecord, arrivals
@@ -113,7 +113,7 @@ class Sequencer:
                 back_off(min(attempt, 4))
                 continue
             self._head = chunk.last_seq
-            return Commit(chunk.last_seq, now_us, drafted.deltas, [])
+            return Commit(chunk.last_seq, now_us, drafted.deltas, [], added(drafted))
         raise StorageError("commit to the log: other sequencers are in the way")
 
     def _skip_done(self, waiting: list[Arrival]) -> None:
