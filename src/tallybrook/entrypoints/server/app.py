@@ -63,6 +63,8 @@ class Server:
                 Exception: problems.on_unexpected,
             },
         )
+        # An address is what the reference says: /users does not lead to a user without an id.
+        self.app.router.redirect_slashes = False
 
     @property
     def context(self) -> Context:
