@@ -5,8 +5,9 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
-# Two workers by default, whatever the machine has: timing tests are written for that load.
-WORKERS ?= 2
+# Three workers by default, whatever the machine has: two cores are busy with them while tests wait
+# for processes and retries, and timing tests are written for that load.
+WORKERS ?= 3
 export VENV
 # Tests start some hundred interpreters: without kept bytecode each compiles the same packages again.
 unexport PYTHONDONTWRITEBYTECODE

@@ -25,7 +25,7 @@ from tallybrook.sql.libraries import Library
 from tallybrook.sql.saved import SavedQuery, bind
 from tallybrook.sql.session import EXACT_ROWS
 
-GIVEN = {"user_journey": {"user": "user-7"}}
+GIVEN = {"user_journey": {"user": "user-7"}, "user_growth_hourly": {"hours": 24 * 90}}
 MOST_ROWS = 10_000
 """How many rows of an answer are asked for. Each round asks for one less than the one before:
 an answer that was asked for in the same words would be remembered."""
