@@ -57,9 +57,7 @@ def test_one_shape_on_every_route(account: Account, route: Any) -> None:
                 assert_problem(reply, reply.status_code)
 
 
-@pytest.mark.parametrize(
-    "path", ["/nothing", "/events/", "/users", "/records", "/assets/none.js"]
-)
+@pytest.mark.parametrize("path", ["/nothing", "/events/", "/users", "/records", "/assets/none.js"])
 def test_unknown_paths(account: Account, path: str) -> None:
     """404 in the same shape."""
     assert_problem(account.http.get(path), 404)
