@@ -20,12 +20,16 @@ from tallybrook.lake.scan import Located, select_files
 from tallybrook.lake.tables import TABLES
 from tallybrook.ports.lake.local import LocalLakeReader
 from tallybrook.sql.execution import used
+from tallybrook.ports.sql import Parameter
 from tallybrook.sql.guard import Statement, guard
 from tallybrook.sql.libraries import Library
 from tallybrook.sql.saved import SavedQuery, bind
 from tallybrook.sql.session import EXACT_ROWS
 
-GIVEN = {"user_journey": {"user": "user-7"}, "user_growth_hourly": {"hours": 24 * 90}}
+GIVEN: dict[str, dict[str, Parameter]] = {
+    "user_journey": {"user": "user-7"},
+    "user_growth_hourly": {"hours": 24 * 90},
+}
 MOST_ROWS = 10_000
 """How many rows of an answer are asked for. Each round asks for one less than the one before:
 an answer that was asked for in the same words would be remembered."""
