@@ -19,8 +19,8 @@ from bench.row import Goal, Row, beside
 from tallybrook.lake.scan import Located, select_files
 from tallybrook.lake.tables import TABLES
 from tallybrook.ports.lake.local import LocalLakeReader
-from tallybrook.sql.execution import used
 from tallybrook.ports.sql import Parameter
+from tallybrook.sql.execution import used
 from tallybrook.sql.guard import Statement, guard
 from tallybrook.sql.libraries import Library
 from tallybrook.sql.saved import SavedQuery, bind
