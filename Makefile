@@ -42,6 +42,8 @@ fault: setup ## kill processes under load for longer than make test does
 
 soak: setup ## run the tests marked slow
 	$(BIN)/python -m pytest -m slow $(ARGS)
+	TALLYBROOK_PROPERTY_EXAMPLES=2000 $(BIN)/python -m pytest -k "property or counters" \
+		tests/counters tests/entities $(ARGS)
 
 lint: setup ## check style, import rules and formatting
 	$(BIN)/ruff check .

@@ -41,7 +41,12 @@ def services(modules: Iterable[str]) -> set[str]:
 
 def source_of(module: str) -> Path | None:
     """The file of one of our modules; None when there is no such module."""
-    path = SOURCE / module.replace(".", "/")
+    return _found(SOURCE, module)
+
+
+@cache
+def _found(root: Path, module: str) -> Path | None:
+    path = root / module.replace(".", "/")
     for file in (path.with_suffix(".py"), path / "__init__.py"):
         if file.is_file():
             return file

@@ -22,7 +22,7 @@ from tests.counters.changing import Delta, Sink, Source, Table, recount
 from tests.counters.world import NOW_US, brute_force, delete, put, us
 
 NOW_HOUR = NOW_US // HOUR_US
-EXAMPLES = int(os.environ.get("TALLYBROOK_PROPERTY_EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("TALLYBROOK_PROPERTY_EXAMPLES", "150"))
 
 
 def touch(record_id: str = "a", **fields: Any) -> Touch:

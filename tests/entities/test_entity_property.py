@@ -1,6 +1,7 @@
 """Entities against a brute-force evaluator that knows every event and forgets nothing."""
 
 import math
+import os
 import random
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, groupby, pairwise
@@ -24,6 +25,8 @@ from tallybrook.events.instants import DAY_US
 from tallybrook.ports.state import Change, State
 from tallybrook.ports.state.local import SqliteState
 from tests.entities.world import NOW_US, Listening, MemoryState, Moving, event, take
+
+EXAMPLES = int(os.environ.get("TALLYBROOK_PROPERTY_EXAMPLES", "300"))
 
 CATALOG = Catalog(load("tutoring"))
 STUDENTS, TUTORS, SESSIONS, CALLS = ("s1", "s2"), ("t1", "t2"), ("a", "b", "c"), ("c1", "c2", "c3")
@@ -276,7 +279,7 @@ later_instants = st.lists(
 ).map(sorted)
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(streams, st.integers(0, 2**32), later_instants)
 def test_equals_brute_force(stream: list[dict[str, Any]], seed: int, later: list[int]) -> None:
     """Whatever order, repetition and cut, and whatever write fails: the numbers are those of the

@@ -85,7 +85,8 @@ def test_rates(new_account: Callable[..., Account]) -> None:
         assert assert_problem(reply, 429)["type"] == "/docs/errors#rate-limited"
     batch = [event(event_id=f"b{i}") for i in range(50)]
     assert_problem(account.http.post("/events/batch", json={"events": batch}), 429)
-    assert_problem(account.http.put("/records/items/a", json={}), 429)
+    puts = [account.http.put("/records/items/a", json={}) for _ in range(20)]
+    assert 429 in {reply.status_code for reply in puts}
     assert account.total("view") == len(accepted)
 
 

@@ -107,6 +107,10 @@ class Server:
             except RetryableError as error:
                 self.context.telemetry.throttled += error.status == 429
                 raise
+            except asyncio.CancelledError:
+                # Stopping has waited for it as long as it may. Left to uvicorn it would be a fault
+                # of ours in plain text, and not something to send again.
+                raise StorageError("the server is stopping") from None
 
         return dispatch
 
