@@ -5,9 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.contracts import parity
 from tests.support.emulator import Emulator, new_stack, running_emulator
+
+# A slow machine is no finding: what is to be fast is measured by `make bench`.
+settings.register_profile("tallybrook", deadline=None)
+settings.load_profile("tallybrook")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
