@@ -40,10 +40,10 @@ e2e-aws: setup ## deploy the stack into an emulator on this machine and drive it
 fault: setup ## kill processes under load for longer than make test does
 	TALLYBROOK_FAULT_KILLS=200 $(BIN)/python -m pytest -m fault $(ARGS)
 
-soak: setup ## run the tests marked slow
+soak: setup ## run the tests marked slow, and random ones for longer
 	$(BIN)/python -m pytest -m slow $(ARGS)
-	TALLYBROOK_PROPERTY_EXAMPLES=2000 $(BIN)/python -m pytest -k "property or counters" \
-		tests/counters tests/entities $(ARGS)
+	TALLYBROOK_PROPERTY_EXAMPLES=2000 $(BIN)/python -m pytest $(ARGS) tests/counters/test_property.py \
+		tests/counters/test_window.py tests/entities/test_entity_property.py
 
 lint: setup ## check style, import rules and formatting
 	$(BIN)/ruff check .

@@ -13,7 +13,7 @@ from tests.support.commands import clean_env
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 EXAMPLES = os.environ.get("TALLYBROOK_SCHEMA_EXAMPLES", "3")
-"""Of each kind for each call, besides what the phases of examples and coverage always try."""
+"""Of each kind for each call, besides what the phase of examples always tries."""
 
 
 @pytest.fixture

@@ -15,21 +15,19 @@ from tallybrook.errors import RateLimitedError, RetryableError, TallybrookError
 from tallybrook.ports.sql import (
     MAX_EXPORT_ROWS,
     MAX_ROWS,
-    Execution,
     Format,
     Limits,
     QueryMetadata,
     QueryRequest,
-    QueryResult,
     frames,
     process,
 )
 from tallybrook.ports.sql.results import MAX_BYTES, REUSE_S, Answer, Results, Writing
-from tallybrook.ports.sql.running import Running, checked, deadline
+from tallybrook.ports.sql.running import Executing, Running, checked, deadline
 from tallybrook.ports.sql.source import LocalSource, Source
 
 
-class LocalSqlEngine:
+class LocalSqlEngine(Executing):
     """``ports.sql.SqlEngine`` over a data directory, or over what ``source`` names each time a
     child is started. Belongs to one event loop.
 
@@ -70,24 +68,10 @@ class LocalSqlEngine:
             self._slots.put_nowait(None)
         self._slots.put_nowait(await self._start())
 
-    async def run(self, request: QueryRequest) -> QueryResult:
-        return await self._running.first_page(request, await self.submit(request))
-
     async def submit(self, request: QueryRequest) -> str:
         if self._full:
             raise RateLimitedError("too many queries wait for their turn", retry_after_s=2)
         return self._running.submit(checked(request, MAX_ROWS))
-
-    async def status(self, account_id: str, execution_id: str) -> Execution:
-        return self._running.status(account_id, execution_id)
-
-    async def page(
-        self, account_id: str, execution_id: str, token: str | None = None, page_rows: int = 10_000
-    ) -> QueryResult:
-        return await self._running.page(account_id, execution_id, token, page_rows)
-
-    async def cancel(self, account_id: str, execution_id: str) -> bool:
-        return self._running.cancel(account_id, execution_id)
 
     async def forget(self, account_id: str) -> None:
         self._results.forget(account_id)

@@ -5,6 +5,7 @@ import asyncio
 import logging
 import time
 import uuid
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -131,6 +132,30 @@ class Running:
         if entry is None or entry.account_id != account_id:
             raise NotFoundError("there is no such execution, or it is no longer known")
         return entry
+
+
+class Executing(ABC):
+    """What engines have in common: each has its own way of taking a question in and of working it
+    off."""
+
+    _running: Running
+
+    @abstractmethod
+    async def submit(self, request: QueryRequest) -> str: ...
+
+    async def run(self, request: QueryRequest) -> QueryResult:
+        return await self._running.first_page(request, await self.submit(request))
+
+    async def status(self, account_id: str, execution_id: str) -> Execution:
+        return self._running.status(account_id, execution_id)
+
+    async def page(
+        self, account_id: str, execution_id: str, token: str | None = None, page_rows: int = 10_000
+    ) -> QueryResult:
+        return await self._running.page(account_id, execution_id, token, page_rows)
+
+    async def cancel(self, account_id: str, execution_id: str) -> bool:
+        return self._running.cancel(account_id, execution_id)
 
 
 def checked(request: QueryRequest, most_rows: int) -> QueryRequest:

@@ -17,7 +17,6 @@ import msgspec
 
 from tallybrook.ports.sql import (
     MAX_ROWS,
-    Execution,
     Format,
     QueryMetadata,
     QueryRequest,
@@ -29,13 +28,13 @@ from tallybrook.ports.sql import (
 from tallybrook.ports.sql.aws import asking
 from tallybrook.ports.sql.aws.service import Athena
 from tallybrook.ports.sql.results import MAX_BYTES, REUSE_S, Answer, Results, Writing
-from tallybrook.ports.sql.running import Running, checked
+from tallybrook.ports.sql.running import Executing, Running, checked
 from tallybrook.sql.athena import AthenaStatement, athena, may_read_results
 
 _PAGE_ROWS = 10_000
 
 
-class AthenaSqlEngine:
+class AthenaSqlEngine(Executing):
     """``ports.sql.SqlEngine`` over a workgroup. Belongs to one event loop.
 
     ``beside`` guards and prices, and is started and closed with this one. ``settled`` says whether
@@ -62,22 +61,8 @@ class AthenaSqlEngine:
             self._scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
         await self._beside.start()
 
-    async def run(self, request: QueryRequest) -> QueryResult:
-        return await self._running.first_page(request, await self.submit(request))
-
     async def submit(self, request: QueryRequest) -> str:
         return self._running.submit(checked(request, MAX_ROWS))
-
-    async def status(self, account_id: str, execution_id: str) -> Execution:
-        return self._running.status(account_id, execution_id)
-
-    async def page(
-        self, account_id: str, execution_id: str, token: str | None = None, page_rows: int = 10_000
-    ) -> QueryResult:
-        return await self._running.page(account_id, execution_id, token, page_rows)
-
-    async def cancel(self, account_id: str, execution_id: str) -> bool:
-        return self._running.cancel(account_id, execution_id)
 
     async def export(self, request: QueryRequest, form: Format, to: Path) -> QueryMetadata:
         return await self._beside.export(request, form, to)
@@ -102,7 +87,7 @@ class AthenaSqlEngine:
         priced = await self._beside.run(asked)
         statement = await asyncio.to_thread(_written, request, self._service.database)
         if statement.kind == "static" or request.dry_run:
-            answer = self._told(request.account_id, priced)
+            answer = await self._told(request.account_id, priced)
         else:
             _check_limit(priced.metadata.scanned_bytes, request.max_scanned_bytes)
             answer = await self._known_or_new(request, statement, priced.metadata, begin)
@@ -112,22 +97,22 @@ class AthenaSqlEngine:
     async def _beside_whole(self, request: QueryRequest) -> Answer:
         """All pages of what the engine beside this one answers: it has the tables of results, which
         are nothing that Athena knows of. A name that only looks like one is answered right too."""
-        engine, writing = self._beside, Writing(request.account_id, self._scratch)
-        page = await engine.run(msgspec.structs.replace(request, page_rows=_PAGE_ROWS))
-        writing(frames.Heading(page.columns))
-        writing(frames.pack(page.rows))
-        while token := page.metadata.next_token:
-            page = await engine.page(request.account_id, page.execution_id, token, _PAGE_ROWS)
-            writing(frames.pack(page.rows))
-        writing.answer.metadata = page.metadata
-        return writing.answer
+        asked = msgspec.structs.replace(request, page_rows=_PAGE_ROWS)
+        return await self._told(request.account_id, await self._beside.run(asked))
 
-    def _told(self, account_id: str, result: QueryResult) -> Answer:
-        """What the engine beside this one answered."""
+    async def _told(self, account_id: str, page: QueryResult) -> Answer:
+        """What the engine beside this one answered: this page and those after it."""
         writing = Writing(account_id, self._scratch)
-        writing(frames.Heading(result.columns))
-        writing(frames.pack(result.rows))
-        writing.answer.metadata = result.metadata
+        try:
+            writing(frames.Heading(page.columns))
+            writing(frames.pack(page.rows))
+            while token := page.metadata.next_token:
+                page = await self._beside.page(account_id, page.execution_id, token, _PAGE_ROWS)
+                writing(frames.pack(page.rows))
+        except BaseException:
+            writing.answer.close()
+            raise
+        writing.answer.metadata = page.metadata
         return writing.answer
 
     async def _known_or_new(
