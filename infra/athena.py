@@ -7,13 +7,10 @@ from aws_cdk import aws_glue as glue
 from constructs import Construct
 
 from infra.arns import Arns
-from infra.settings import StackSettings
+from infra.settings import ATHENA_RESULTS, StackSettings
 from tallybrook.lake.ddl import database_of, table_input
 from tallybrook.lake.tables import TABLES, Table
 from tallybrook.ports.sql import DEFAULT_MAX_SCANNED_BYTES
-
-RESULTS = "results/athena/"
-"""Where answers are put in the stack's bucket; what is under ``results/`` is deleted in time."""
 
 ENGINE = "Athena engine version 3"
 NAMES = ("athena:workgroup", "athena:catalog", "athena:results", "athena:bucket")
@@ -74,7 +71,7 @@ class Athena(Construct):
                     selected_engine_version=ENGINE
                 ),
                 result_configuration=athena.CfnWorkGroup.ResultConfigurationProperty(
-                    output_location=Fn.join("", ["s3://", bucket_name, "/", RESULTS]),
+                    output_location=Fn.join("", ["s3://", bucket_name, "/", ATHENA_RESULTS]),
                     encryption_configuration=athena.CfnWorkGroup.EncryptionConfigurationProperty(
                         encryption_option="SSE_S3"
                     ),
@@ -94,7 +91,7 @@ class Athena(Construct):
         )
         bucket = Fn.join("", ["arn:", Aws.PARTITION, ":s3:::", bucket_name])
         arns.add("athena:bucket", bucket)
-        arns.add("athena:results", f"{bucket}/{RESULTS}*")
+        arns.add("athena:results", f"{bucket}/{ATHENA_RESULTS}*")
 
 
 def _arn(service: str, name: str) -> str:

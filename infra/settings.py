@@ -26,6 +26,10 @@ Arch = Literal["arm64", "x86_64"]
 
 _PRINCIPAL = re.compile(r"arn:aws[a-z-]*:quicksight:[a-z0-9-]+:\d{12}:(user|group)/[^/\s]+/\S+")
 
+ATHENA_RESULTS = "results/athena/"
+"""Where Athena's answers are put in the stack's bucket; what is under ``results/`` is deleted
+in time."""
+
 DEPLOYED = "deployed"
 """What a file of definitions is called once it is in the functions' code."""
 

@@ -19,7 +19,6 @@ from infra.live import Live
 from infra.notifications import Notifications
 from infra.observability import Observability
 from infra.processing import Processing
-from infra.quicksight import QuickSight
 from infra.schedules import Schedules
 from infra.settings import StackSettings
 from infra.storage import Storage
@@ -49,7 +48,11 @@ class TallybrookStack(cdk.Stack):
         self.live = Live(self, settings, self.arns)
         self.workflow = Workflow(self, settings, self.arns)
         self.athena = Athena(self, settings, self.arns, self.storage.bucket_name)
-        QuickSight(self, settings, self.athena)
+        if settings.quicksight_principal:
+            # By far the largest of the CDK's libraries: half a second for what few ask for.
+            from infra.quicksight import QuickSight
+
+            QuickSight(self, settings, self.athena)
         self.functions = Functions(
             self, settings, self.arns, self.storage.bucket_name, self.live.management_url
         )

@@ -15,6 +15,9 @@ CHOOSING = re.compile(r"tallybrook\.(wiring(\.\w+)?|ports\.sql\.child)")
 EMBEDDED = re.compile(r"tallybrook\.(ports\..*\blocal\b|entrypoints\.(cli|worker)\b)")
 """What the choosing modules build the embedded product of. On AWS those lines do not run."""
 
+_NOT_TAKEN = re.compile(r"TYPE_CHECKING|version_info >= \(3, 14\)")
+"""Conditions that no Lambda function of ours meets."""
+
 
 def reachable(*modules: str) -> set[str]:
     """These, and our modules that they import at the top or inside a function, and so on."""
@@ -87,7 +90,7 @@ def _imported(module: str, *, names: bool = True) -> Iterator[str]:
 
 @cache
 def _imports_in(module: str) -> tuple[ast.Import | ast.ImportFrom, ...]:
-    """The import statements of a module, but those that only a type checker sees."""
+    """The import statements of a module, but those that never run."""
     return tuple(_run_time(_tree(module)))
 
 
@@ -95,9 +98,9 @@ def _run_time(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import | ast.ImportFrom):
             yield child
-        elif isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case) and not (
-            isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)
-        ):
+        elif isinstance(child, ast.If) and _NOT_TAKEN.search(ast.unparse(child.test)):
+            yield from _run_time(ast.Module(child.orelse, []))
+        elif isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case):
             yield from _run_time(child)
 
 

@@ -11,10 +11,9 @@ _LEFT_OUT = re.compile(
     r"|\.(pyi|pyx|pxd|c|h|a|lib|typed)$"
     r"|^\.\./"
     r"|\.dist-info/(?!METADATA$|entry_points\.txt$|licenses/)"
-    r"|^zstandard/(_cffi\.|backend_cffi)"
     r"|^botocore/data/.*/examples-"
 )
-"""Not needed to run: tests, build tools, types, caches, the second backend of zstandard."""
+"""Not needed to run: tests, build tools, types, caches."""
 
 _SERVICE_DATA = re.compile(r"^botocore/data/([^/]+)/")
 

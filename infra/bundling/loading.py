@@ -48,17 +48,22 @@ def _nothing(_: Loaded) -> Iterable[str]:
 
 
 def loaded(
-    module: str, *folders: Path, also: Callable[[Loaded], Iterable[str]] = _nothing
+    module: str,
+    *folders: Path,
+    also: Callable[[Loaded], Iterable[str]] = _nothing,
+    bytecode: Path | None = None,
 ) -> Loaded:
     """Import a handler's module with these folders and the standard library only; nothing is
     installed for it to find. What it opens at its first invocation is opened, without a call to
     any service. Then the modules are imported that ``also`` names when it sees what was loaded up
-    to there. Raises ``BundlingError`` when an import fails."""
+    to there. Nothing is written beside what is imported; with ``bytecode`` that folder keeps what
+    was compiled, for the next one to import. Raises ``BundlingError`` when an import fails."""
+    keeping = ["-X", f"pycache_prefix={bytecode}"] if bytecode else ["-B"]
     given = json.dumps([module, [str(folder) for folder in folders]])
     with (
         TemporaryFile("w+") as said,
         subprocess.Popen(
-            [sys.executable, "-I", "-S", "-B", "-c", _RECORD, given],
+            [sys.executable, "-I", "-S", *keeping, "-c", _RECORD, given],
             env=HOST_ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said,
             text=True,
         ) as process,

@@ -23,7 +23,10 @@ from infra.bundling.functions import IMPORTED_LATE, Function, function
 from infra.bundling.loading import Loaded, loaded
 from infra.bundling.remembering import remembered, sources
 from infra.bundling.target import DEPLOYED, Arch, Target, host
-from infra.bundling.wheels import unpacked
+from infra.bundling.wheels import ROOT, unpacked
+
+BYTECODE = ROOT / "build" / "bytecode"
+"""Of what is imported to find out: nineteen handlers import the same packages."""
 
 
 class Contents(Struct):
@@ -74,7 +77,7 @@ def _contents(wanted: Function) -> Contents:
         late = {name for owner in owners for name in IMPORTED_LATE.get(owner, ())}
         return {*later, *late, *wanted.programs}
 
-    found = loaded(wanted.module, SOURCE, packages.folder, also=imported_later)
+    found = loaded(wanted.module, SOURCE, packages.folder, also=imported_later, bytecode=BYTECODE)
     owners = {packages.owner(Path(file)) for file in found.files.values() if file}
     distributions = {owner for owner in owners if owner} - wanted.without
     return Contents(modules, distributions, services(modules))

@@ -290,7 +290,7 @@ def test_a_replay_in_one_transaction_happens_once(tables: str) -> None:
 @pytest.mark.parametrize("port", ["counters", "failed", "keys", "state"])
 def test_importing_a_store_is_light(port: str) -> None:
     """A function that serves requests does not load what only a recount needs."""
-    heavy = ("numpy", "zstandard", "duckdb", "sqlite3")
+    heavy = ("numpy", "duckdb", "sqlite3")
     code = (
         f"import sys, tallybrook.ports.{port}.aws; "
         f"print([name for name in {heavy!r} if name in sys.modules])"

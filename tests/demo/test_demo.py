@@ -18,8 +18,6 @@ from tallybrook.demo import tutoring
 from tallybrook.demo.rows import flights, shop
 from tests.support import is_gone, start_cli, tallybrook, wait_for, wait_until_gone
 
-HISTORY = len(shop().history) + len(flights().history)
-
 
 class Demo:
     """A running demo; ``said`` is its output so far."""
@@ -99,10 +97,15 @@ def test_two_runs_show_live_numbers_and_count_the_history_once(tmp_path: Path) -
         counted = counts(client)
         wait_for(lambda: sum(counts(client).values()) > sum(counted.values()), 20, "live numbers")
         events = sum(n for name, n in counted.items() if name not in ("items", "tasks"))
-        least = HISTORY + simulated(before["anchor_us"]) + before["steps"]
+        least = history() + simulated(before["anchor_us"]) + before["steps"]
         # A run that is stopped in the middle of saving may have sent a few steps more.
         assert least <= events < least + 2000
         assert client.get("/events/demo-shop-000001").status_code == 200
+
+
+def history() -> int:
+    """How many events of the shop and of flights are loaded at first."""
+    return len(shop().history) + len(flights().history)
 
 
 def simulated(anchor_us: int) -> int:

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from infra.athena import RESULTS
 from infra.rights import rights
+from infra.settings import ATHENA_RESULTS as RESULTS
 from infra.settings import StackSettings
 from infra.template import Template
 from tallybrook.costs.tiers import tier_of

@@ -12,7 +12,7 @@ from sqlglot import parse_one
 from sqlglot.errors import OptimizeError
 from sqlglot.optimizer.qualify import qualify
 
-from infra.quicksight import CHARTS, statement
+from infra.charts import CHARTS, statement
 from infra.settings import StackSettings
 from infra.template import Template
 from tallybrook.lake.chores import Task, perform

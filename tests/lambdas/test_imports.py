@@ -17,6 +17,8 @@ from tests.lambdas.stack import Stack
 
 SDK = frozenset(
     {
+        # urllib3 loads what reads Zstandard when it is there.
+        "backports",
         "boto3",
         "botocore",
         "certifi",
@@ -28,7 +30,7 @@ SDK = frozenset(
     }
 )
 CORE = SDK | {"msgspec", "tallybrook", "typing_extensions", "xxhash"}
-LIVE = CORE | {"anyio", "starlette", "zstandard"}
+LIVE = CORE | {"anyio", "starlette"}
 WEB = LIVE | {"mangum"}
 
 
@@ -41,24 +43,24 @@ class Function(Struct):
 
 
 FUNCTIONS = {
-    "kinesis": Function(d.kinesis(d.event("e")), CORE, 265),
-    "sqs": Function(d.sqs(d.event("e")), CORE, 265),
+    "kinesis": Function(d.kinesis(d.event("e")), CORE, 270),
+    "sqs": Function(d.sqs(d.event("e")), CORE, 270),
     "s3": Function(d.s3("none", "raw/events/x"), CORE, 310),
-    "bus": Function(d.bus({"n": 1}), CORE, 265),
+    "bus": Function(d.bus({"n": 1}), CORE, 270),
     "forward": Function([d.event("e")], CORE, 305),
-    "http": Function(v2("GET", "/health"), WEB, 420),
+    "http": Function(v2("GET", "/health"), WEB, 425),
     "sequence": Function({"Records": [d.inserted("e")]}, LIVE, 275),
     "entities": Function({"Records": [d.inserted("e")]}, CORE, 305),
     "recount": Function({"Records": [d.inserted("e")]}, CORE, 275),
     "sockets": Function(socket_event("CONNECT"), LIVE, 270),
-    "lake": Function({}, CORE | {"duckdb", "_duckdb", "numpy", "zstandard"}, 400),
+    "lake": Function({}, CORE | {"duckdb", "_duckdb", "numpy"}, 405),
     "anonymizer": Function(d.sqs("{}"), CORE, 322),
     "ocean": Function(d.sqs("{}"), CORE, 322),
     "dual_ai": Function(d.sqs("{}"), CORE, 310),
     "workflow": Function(
         {"account_id": "default", "run_id": "none", "step": "fail"}, CORE | {"numpy"}, 420
     ),
-    "schedule": Function({}, CORE | {"aws_lambda_powertools", "zstandard"}, 320),
+    "schedule": Function({}, CORE | {"aws_lambda_powertools"}, 320),
     # The engine and what parses SQL are in a child process.
     "query": Function(v2("GET", "/health"), WEB, 430),
 }

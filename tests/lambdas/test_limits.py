@@ -29,7 +29,7 @@ SDK = frozenset(
         "urllib3",
     }
 )  # fmt: skip
-BASE = SDK | {"aws-lambda-powertools", "msgspec", "typing-extensions", "xxhash", "zstandard"}
+BASE = SDK | {"aws-lambda-powertools", "msgspec", "typing-extensions", "xxhash", "backports-zstd"}
 LIVE = BASE | {"anyio", "idna", "starlette"}
 WEB = LIVE | {"mangum", "prometheus-client"}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra.workflow import REFUSED, definition
+from infra.states import REFUSED, definition
 from tallybrook.costs.recorder import day_of
 from tallybrook.entrypoints.lambdas import runtime, workflow
 from tallybrook.ports.aws.clients import client

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import zstandard
 
+from tallybrook import zstd
 from tests.server.running import Account, assert_problem, event
 
 BATCHES = ["/events/batch", "/batch/events"]
@@ -145,7 +145,7 @@ def test_an_operation(account: Account) -> None:
 def test_encodings(account: Account, encoding: str, kind: str) -> None:
     """gzip and zstd bodies are read like plain ones."""
     pack: Callable[[bytes], bytes] = {
-        "gzip": gzip.compress, "x-gzip": gzip.compress, "zstd": zstandard.compress,
+        "gzip": gzip.compress, "x-gzip": gzip.compress, "zstd": zstd.compress,
     }.get(encoding.lower(), bytes)  # fmt: skip
     items = [event(event_id=f"{i}") for i in range(50)]
     body = json.dumps({"events": items}).encode() if kind == "json" else lines(*items)
@@ -154,7 +154,7 @@ def test_encodings(account: Account, encoding: str, kind: str) -> None:
     assert reply.json()["accepted"] == 50
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress], ids=["gzip", "zstd"])
+@pytest.mark.parametrize("pack", [gzip.compress, zstd.compress], ids=["gzip", "zstd"])
 def test_several_members(account: Account, pack: Callable[[bytes], bytes]) -> None:
     """Members and frames one after another are one body; garbage after them is refused."""
     name = "gzip" if pack is gzip.compress else "zstd"
@@ -167,7 +167,7 @@ def test_several_members(account: Account, pack: Callable[[bytes], bytes]) -> No
         assert_problem(reply, 400)
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress], ids=["gzip", "zstd"])
+@pytest.mark.parametrize("pack", [gzip.compress, zstd.compress], ids=["gzip", "zstd"])
 def test_truncated_bodies_store_nothing(account: Account, pack: Callable[[bytes], bytes]) -> None:
     """A body that is cut short anywhere is refused whole, not half read."""
     packed = pack(lines(*(event("cut", event_id=f"{i}") for i in range(200))))
@@ -180,15 +180,17 @@ def test_truncated_bodies_store_nothing(account: Account, pack: Callable[[bytes]
 
 
 @pytest.mark.parametrize(
-    "body",
+    "bomb",
     [
-        gzip.compress(b"\0" * 50_000_000), zstandard.compress(b"\0" * 500_000_000),
-        zstandard.compress(zstandard.compress(b" " * 6_000_000)),
+        lambda: gzip.compress(b"\0" * 50_000_000),
+        lambda: zstd.compress(b"\0" * 200_000_000),
+        lambda: zstd.compress(zstd.compress(b" " * 6_000_000)),
     ],
     ids=["gzip", "zstd", "zstd in zstd"],
-)  # fmt: skip
-def test_bombs(account: Account, body: bytes) -> None:
+)
+def test_bombs(account: Account, bomb: Callable[[], bytes]) -> None:
     """A small body that would be large is refused by what it would be."""
+    body = bomb()
     name = "gzip" if body[:2] == b"\x1f\x8b" else "zstd"
     reply = post(account, "/events/batch", body, content_encoding=name)
     assert reply.status_code in (400, 413)
@@ -200,7 +202,7 @@ def test_bombs(account: Account, body: bytes) -> None:
 @pytest.mark.parametrize("name", ["gzip", "zstd"])
 def test_thousands_of_empty_members(account: Account, name: str) -> None:
     """Bodies made to be slow to read are refused before they are."""
-    empty = gzip.compress(b"") if name == "gzip" else zstandard.compress(b"")
+    empty = gzip.compress(b"") if name == "gzip" else zstd.compress(b"")
     body = empty * (4_900_000 // len(empty))
     reply = post(account, "/events/batch", body, content_encoding=name)
     assert_problem(reply, 400)

@@ -5,15 +5,16 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import openpyxl
-import pandas
 import pytest
 
 from tests.server.running import Account, Running, assert_problem, event
 from tests.support import wait_for
+
+if TYPE_CHECKING:
+    import pandas
 
 ROWS = 25
 NOW = datetime.now(UTC).replace(microsecond=123_000)
@@ -77,6 +78,8 @@ def plain(asked: Account) -> list[list[Any]]:
 
 def test_csv_and_ndjson(asked: Account, plain: list[list[Any]]) -> None:
     """Read by pandas with their types, text with quotes, commas and formulas as it was."""
+    import pandas
+
     reply = ask(asked, sql=SQL, format="csv", limit=20)
     assert reply.headers["content-type"].startswith("text/csv")
     assert "attachment" in reply.headers["content-disposition"]
@@ -90,6 +93,8 @@ def test_csv_and_ndjson(asked: Account, plain: list[list[Any]]) -> None:
 
 def test_parquet(asked: Account, plain: list[list[Any]], tmp_path: Path) -> None:
     """Read by pandas and by DuckDB, with the types of the answer."""
+    import pandas
+
     content = ask(asked, sql=SQL, format="parquet", limit=20).content
     check(pandas.read_parquet(io.BytesIO(content)), plain)
     (tmp_path / "x.parquet").write_bytes(content)
@@ -102,6 +107,9 @@ def test_parquet(asked: Account, plain: list[list[Any]], tmp_path: Path) -> None
 def test_xlsx(asked: Account, plain: list[list[Any]]) -> None:
     """Opened by openpyxl: numbers, booleans, dates and text are cells of their type, and no text
     is a formula."""
+    import openpyxl
+    import pandas
+
     content = ask(asked, sql=SQL, format="xlsx", limit=20).content
     sheet = openpyxl.load_workbook(io.BytesIO(content)).worksheets[0]
     rows = list(sheet.iter_rows(values_only=True))
@@ -115,7 +123,9 @@ def test_xlsx(asked: Account, plain: list[list[Any]]) -> None:
     assert [str(d)[:19] for d in frame["timestamp"]] == [r[2][:19].replace("T", " ") for r in plain]
 
 
-def check(frame: pandas.DataFrame, plain: list[list[Any]]) -> None:
+def check(frame: "pandas.DataFrame", plain: list[list[Any]]) -> None:
+    import pandas
+
     assert list(frame.columns) == COLUMNS
     assert list(frame["seq"]) == [row[0] for row in plain]
     assert frame["seq"].dtype.kind == "i"

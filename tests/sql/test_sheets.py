@@ -5,35 +5,50 @@ import io
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import openpyxl
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from openpyxl.utils.escape import unescape
 
 from tallybrook.ports.sql import Limits, QueryFailedError
 from tallybrook.sql import sheets
 from tallybrook.sql.connection import lock, open_connection
 from tallybrook.sql.export import export
 
+if TYPE_CHECKING:
+    from openpyxl import Workbook
+
 
 @pytest.fixture(scope="module")
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     """As a query's, but that it may write anywhere."""
-    opened = open_connection(Limits(256 << 20, 1))
-    yield opened
-    opened.close()
+    found = open_connection(Limits(256 << 20, 1))
+    yield found
+    found.close()
+
+
+def opened(path: Path) -> "Workbook":
+    import openpyxl
+
+    return openpyxl.load_workbook(io.BytesIO(path.read_bytes()))
+
+
+def unescaped(text: str) -> str:
+    from openpyxl.utils.escape import unescape
+
+    return unescape(text)
 
 
 def book_of(connection: Any, sql: str, path: Path, **values: Any) -> list[list[list[Any]]]:
     """Sheets of rows of cells, the headings first."""
     with connection.cursor() as own:
         export(own, sql, values, "xlsx", str(path))
-    book = openpyxl.load_workbook(io.BytesIO(path.read_bytes()))
-    return [[list(row) for row in sheet.iter_rows(values_only=True)] for sheet in book.worksheets]
+    return [
+        [list(row) for row in sheet.iter_rows(values_only=True)]
+        for sheet in opened(path).worksheets
+    ]
 
 
 def test_types(connection: Any, tmp_path: Path) -> None:
@@ -81,7 +96,7 @@ def test_any_text(connection: Any, tmp_path: Path, texts: list[str | None]) -> N
     """Comes back as it was: markup, formulas, white space and characters that XML has not."""
     sql = "SELECT unnest($texts) AS t, 1 AS one"
     ((_, *rows),) = book_of(connection, sql, tmp_path / "x", texts=texts)
-    assert [unescape(t) if t is not None else None for t, _ in rows] == texts
+    assert [unescaped(t) if t is not None else None for t, _ in rows] == texts
 
 
 @pytest.mark.parametrize("text", ["x" * 32_767, "\U0001f600" * 16_383])
@@ -129,5 +144,5 @@ def test_a_locked_connection_writes(tmp_path: Path) -> None:
     with open_connection(Limits(256 << 20, 1)) as locked:
         lock(locked, [str(tmp_path)])
         export(locked, "SELECT 'a' AS t, 1.5 AS n", {}, "xlsx", str(tmp_path / "x"))
-    sheet = openpyxl.load_workbook(io.BytesIO((tmp_path / "x").read_bytes())).worksheets[0]
+    sheet = opened(tmp_path / "x").worksheets[0]
     assert [cell.value for cell in sheet[2]] == ["a", 1.5]

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from typing import Protocol, TypeVar
 
 import msgspec
-import zstandard
 from starlette.requests import ClientDisconnect, Request
 
+from tallybrook import zstd
 from tallybrook.errors import InvalidError, MalformedError, TooLargeError, UnsupportedTypeError
 from tallybrook.events.batches import MAX_BATCH_EVENTS
 from tallybrook.events.checks import require_json
@@ -17,8 +17,8 @@ T = TypeVar("T")
 JSON_TYPES = frozenset({"application/json", "text/json"})
 NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 MAX_MEMBERS = 256
-MAX_WINDOW = 1 << 23
-"""What RFC 8878 asks every decoder to take; nobody may ask for more memory."""
+WINDOW, MAX_WINDOW_LOG = zstd.DecompressionParameter.window_log_max, 23
+"""8 MiB is what RFC 8878 asks every decoder to take; nobody may ask for more memory."""
 _RAW_KEYS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _RAW_ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 SLICE = 256
@@ -80,7 +80,7 @@ def _gunzip(body: bytes, limit: int) -> bytes:
 def _unzstd(body: bytes, limit: int) -> bytes:
     try:
         return _members("zstd", body, limit, _zstd_machine)
-    except zstandard.ZstdError as error:
+    except zstd.ZstdError as error:
         raise MalformedError(f"the body is not zstd: {error}") from None
 
 
@@ -101,7 +101,7 @@ def _gzip_machine() -> Machine:
 
 
 def _zstd_machine() -> Machine:
-    return zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW).decompressobj()
+    return zstd.ZstdDecompressor(options={WINDOW: MAX_WINDOW_LOG})
 
 
 def _members(name: str, body: bytes, limit: int, machine_for: Callable[[], Machine]) -> bytes:

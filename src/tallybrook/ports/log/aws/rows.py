@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from tallybrook import zstd
 from tallybrook.errors import TooLargeError
 from tallybrook.events.model import Event
 from tallybrook.ports.aws.dynamo import MAX_ITEM_BYTES, Item, number, text
@@ -116,21 +117,17 @@ def head_of(item: Mapping[str, Any] | None) -> int:
 def chunk_item(chunk: Chunk) -> Item:
     """The row of a chunk. Its key is the *last* number, so that one query finds what is past a
     position, wherever in a chunk that lies."""
-    import zstandard
-
     return {
         "pk": text(CHUNKS),
         "seq": number(chunk.last_seq),
         "count": number(chunk.count),
         "ingested_at": number(chunk.ingested_at),
-        "body": {"B": zstandard.compress(chunk.body)},
+        "body": {"B": zstd.compress(chunk.body)},
     }
 
 
 def stored_chunk(item: Mapping[str, Any]) -> Chunk:
-    import zstandard
-
     count = int(item["count"]["N"])
     first_seq = int(item["seq"]["N"]) - count + 1
-    body = zstandard.decompress(item["body"]["B"])
+    body = zstd.decompress(item["body"]["B"])
     return Chunk(first_seq, count, int(item["ingested_at"]["N"]), body)
