@@ -45,10 +45,11 @@ soak: setup ## run the tests marked slow, and random ones for longer
 	TALLYBROOK_PROPERTY_EXAMPLES=2000 $(BIN)/python -m pytest $(ARGS) tests/counters/test_property.py \
 		tests/counters/test_window.py tests/entities/test_entity_property.py
 
-lint: setup ## check style, import rules and formatting
+lint: setup ## check style, import rules, formatting and the AWS stack
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/python -m infra check
 
 types: setup ## check types, strictly
 	$(BIN)/mypy

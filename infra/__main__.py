@@ -35,6 +35,19 @@ def synth(settings: StackSettings | None = None, *, out: Path = OUT, build: bool
 
 
 @app.command
+def check() -> None:
+    """Check the lowest tier, the highest and a stack with everything: cdk-nag and cfn-lint."""
+    from infra.linting import findings
+
+    with TemporaryDirectory() as folder:
+        found = [*findings(Path(folder))]
+    for line in found:
+        _say(line)
+    if found:
+        raise TallybrookError(f"{len(found)} findings")
+
+
+@app.command
 def resources(settings: StackSettings | None = None) -> None:
     """How many of which resource the tier has."""
     found = Counter(made["Type"] for made in _template(settings)["Resources"].values())

@@ -11,9 +11,9 @@ def synthesize(
 ) -> Path:
     """Write the cloud assembly into ``out`` and give the template's path. No network.
 
-    Raises ``TallybrookError`` when cdk-nag finds something that is not accepted, unless
-    ``checked`` is False. The bundles are copied into ``out``, unless ``staged`` is False: then it
-    names them where they are.
+    Raises ``TallybrookError`` when cdk-nag or the CDK's own validation finds something that is not
+    accepted, unless ``checked`` is False: both take most of the time. The bundles are copied into
+    ``out``, unless ``staged`` is False: then it names them where they are.
     """
     # The CDK takes two seconds to load: only who synthesises waits for it.
     import aws_cdk as cdk
@@ -24,6 +24,7 @@ def synthesize(
     app = cdk.App(
         outdir=str(out),
         analytics_reporting=False,
+        builtin_cloud_formation_validation=checked,
         context={} if staged else {"aws:cdk:disable-asset-staging": True},
     )
     stack = TallybrookStack(app, settings)

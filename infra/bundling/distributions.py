@@ -12,8 +12,10 @@ _LEFT_OUT = re.compile(
     r"|^\.\./"
     r"|\.dist-info/(?!METADATA$|entry_points\.txt$|licenses/)"
     r"|^botocore/data/.*/examples-"
+    r"|^aws_lambda_powertools/(event_handler/|utilities/(?!__init__|jmespath_utils|typing))"
 )
-"""Not needed to run: tests, build tools, types, caches."""
+"""Not needed to run: tests, build tools, types, caches, and what routes or reads
+events in Powertools, of which we use metrics and tracing."""
 
 _SERVICE_DATA = re.compile(r"^botocore/data/([^/]+)/")
 

@@ -1,6 +1,6 @@
 """What a function needs and our own bytecode, made once for one state of the sources.
 
-Finding out means importing the handler twice in a fresh interpreter; a deployment and its tests
+Finding out means importing the handler in a fresh interpreter; a deployment and its tests
 ask for the same answer many times.
 """
 
@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -57,8 +58,9 @@ def sources() -> Path:
     return folder
 
 
+@cache
 def _state() -> str:
-    """A digest of everything the answer depends on."""
+    """A digest of everything the answer depends on, as it was when this process first asked."""
     total = hashlib.sha256(f"{host()}\0".encode())
     sources = [LOCK, *Path(__file__).parent.glob("*.py"), *SOURCE.rglob("*")]
     for file in sorted(sources):

@@ -9,13 +9,14 @@ _MODE = 0o100644 << 16
 
 
 def zip_bundle(folder: Path, file: Path, level: int = 6) -> Path:
-    """Pack a folder: names sorted, one time and one mode for all, compressed at ``level`` (0 to 9).
-    Returns ``file``."""
+    """Pack a folder: names sorted, one time and one mode for all, compressed at ``level``
+    (0, as it is, to 9). Returns ``file``."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+    method = zipfile.ZIP_DEFLATED if level else zipfile.ZIP_STORED
+    with zipfile.ZipFile(file, "w") as archive:
         for name, path in _files(folder):
             entry = zipfile.ZipInfo(name, _TIME)
-            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.compress_type = method
             entry.external_attr = _MODE
             archive.writestr(entry, path.read_bytes(), compresslevel=level)
     return file

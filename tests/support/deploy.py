@@ -23,7 +23,7 @@ def deploy(emulator: Emulator, template_dir: Path, stack: str) -> dict[str, str]
     host names of AWS. Safe to call again, for an update.
     """
     _bootstrap()
-    outputs = _reachable(emulator, deploy_stack(template_dir, stack, poll_s=0.2, level=1))
+    outputs = _reachable(emulator, deploy_stack(template_dir, stack, poll_s=0.2, level=0))
     for name in PUSHING:
         _point(f"{stack}-{name}", outputs["SocketsManagementUrl"])
     return outputs
