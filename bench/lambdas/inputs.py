@@ -34,10 +34,10 @@ def http(world: World) -> Inputs:
         yield _dump(request(world, "POST", "/events/batch", body))
 
 
-def query(world: World) -> Inputs:
+def query(world: World, batches: int = 10) -> Inputs:
     """A statement over the events of a lake that holds some."""
     with tempfile.TemporaryDirectory() as scratch:
-        fill_lake(world, Path(scratch), batches=10)
+        fill_lake(world, Path(scratch), batches)
     sql = (
         "SELECT event_type, count(*) AS n FROM events"
         " WHERE date >= date_add('day', -7, current_date) GROUP BY 1"
@@ -178,10 +178,11 @@ def forward(world: World) -> Inputs:
         yield _dump(_bus_event("Scheduled Event", "aws.scheduler", {}))
 
 
-def recount(world: World) -> Inputs:
+def recount(world: World, size: int = BATCH) -> Inputs:
     """What a records table's stream says of records that were put."""
     table = physical(world.stack, records_table("items"))
-    for records in streams.records(world, table, lambda: streams.put_records(world, BATCH), BATCH):
+    more = partial(streams.put_records, world, size)
+    for records in streams.records(world, table, more, size):
         yield _dump({"Records": records})
 
 

@@ -46,6 +46,9 @@ def clock() -> int:
 class Backend(Protocol):
     """What the suite needs of a backend beside the contract."""
 
+    rounds: int
+    """How many writes a thread makes where several are at work."""
+
     def open(self, **options: Any) -> Log: ...
 
     def reader(self) -> LogReader: ...
@@ -65,7 +68,7 @@ class Backend(Protocol):
         """A context in which the storage refuses every commit."""
 
     def refusing_midway(self, log: Log) -> Any:
-        """A context in which a write of 200 events of 20 KB does not fit whole."""
+        """A context in which a write of 60 events of 20 KB does not fit whole."""
 
     def write_and_die(self, count: int) -> None:
         """Another process writes events ``k0``... one by one and is killed when all are told."""
@@ -73,6 +76,8 @@ class Backend(Protocol):
 
 class Local:
     """SQLite in a folder."""
+
+    rounds = 40
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -119,6 +124,8 @@ class Aws:
     TABLES = (EVENTS, LOG, COUNTERS, SERIES, FAILED, records_table("items"))
 
     WRITES = ("PutItem", "UpdateItem")
+    rounds = 12
+    """Each of its events is a request, and all of a thread's are under way together."""
 
     def __init__(self, stack: str) -> None:
         self.stack = stack
@@ -148,7 +155,7 @@ class Aws:
         return throttled(*self.WRITES)
 
     def refusing_midway(self, log: Any) -> AbstractContextManager[None]:
-        lock, let = threading.Lock(), iter(range(100))
+        lock, let = threading.Lock(), iter(range(30))
 
         def passes() -> bool:
             with lock:

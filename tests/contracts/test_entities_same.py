@@ -37,8 +37,8 @@ BAD: tuple[dict[str, Any], ...] = (
 
 
 def stream(seed: int) -> list[Event]:
-    """A few lively students over a month, bad events among them."""
-    plan = Plan(seed, NOW_US - 33 * DAY_US, NOW_US, students=4, tutors=2)
+    """Two lively students over a month, bad events among them."""
+    plan = Plan(seed, NOW_US - 33 * DAY_US, NOW_US, students=2, tutors=2)
     draw = random.Random(seed)
     bodies = [
         one.envelope

@@ -31,7 +31,7 @@ WRITES = st.lists(st.one_of(_EVENTS, _PUTS, _PUTS, _DELETES), max_size=8)
 TOGETHER = st.lists(WRITES, min_size=1, max_size=3)
 STEPS = st.lists(st.one_of(TOGETHER, TOGETHER, st.sampled_from(["reopen", "correct"])), max_size=8)
 
-EXAMPLES = int(os.environ.get("TALLYBROOK_PROPERTY_EXAMPLES", "200"))
+EXAMPLES = int(os.environ.get("TALLYBROOK_PROPERTY_EXAMPLES", "100"))
 
 
 class Truth:

@@ -26,7 +26,7 @@ from tallybrook.ports.state import Change, State
 from tallybrook.ports.state.local import SqliteState
 from tests.entities.world import NOW_US, Listening, MemoryState, Moving, event, take
 
-EXAMPLES = int(os.environ.get("TALLYBROOK_PROPERTY_EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("TALLYBROOK_PROPERTY_EXAMPLES", "150"))
 
 CATALOG = Catalog(load("tutoring"))
 STUDENTS, TUTORS, SESSIONS, CALLS = ("s1", "s2"), ("t1", "t2"), ("a", "b", "c"), ("c1", "c2", "c3")

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from tallybrook.ports.aws.clients import client
 from tests.lambdas import deliveries as d
 from tests.lambdas.requests import socket_event, v2
 from tests.lambdas.stack import Stack
+from tests.support.emulator import Emulator
 
 SDK = frozenset(
     {
@@ -68,37 +70,67 @@ FUNCTIONS = {
 in ``test_limits`` alone: outside of its bundle httpx brings its command line along."""
 
 SCRIPT = """
-import json, sys
+import json, os, sys
 before = set(sys.modules)
-import importlib
-module = importlib.import_module("tallybrook.entrypoints.lambdas." + sys.argv[1])
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
+import boto3
+from importlib import import_module
+import_module("tallybrook.entrypoints.lambdas.runtime")
+boto3.client("dynamodb")
 class Context:
     get_remaining_time_in_millis = staticmethod(lambda: 60_000)
-answer = module.handler(json.load(sys.stdin), Context)
-assert (answer or {}).get("statusCode", 200) in (200, 401), answer
-loaded = set(sys.modules) - before
-known = sys.stdlib_module_names
-others = [name.partition(".")[0] for name in loaded]
-others = [top for top in others if top not in known and not top.startswith("_")]
-print(json.dumps([len(others), sorted(set(others))]))
+def work(name, event, environment):
+    os.environ.clear()
+    os.environ.update(environment)
+    answer = import_module("tallybrook.entrypoints.lambdas." + name).handler(event, Context)
+    assert (answer or {}).get("statusCode", 200) in (200, 401), answer
+    known = sys.stdlib_module_names
+    others = [name.partition(".")[0] for name in set(sys.modules) - before]
+    others = [top for top in others if top not in known and not top.startswith("_")]
+    print(json.dumps([len(others), sorted(set(others))]), file=answers, flush=True)
+for asked in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        work(*json.loads(asked))
+        os._exit(0)
+    if os.waitpid(child, 0)[1]:
+        print("null", file=answers, flush=True)
 """
+"""A process that has loaded what every function begins with, and forks for each function."""
+
+Loads = Callable[[str, Any], tuple[int, set[str]]]
 
 
-def loaded(name: str, event: Any) -> tuple[int, set[str]]:
-    """How many modules besides the standard library's a fresh process loads for one invocation,
-    and from which packages."""
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, name],
-        input=json.dumps(event), capture_output=True, text=True, check=False, env=os.environ,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    count, tops = json.loads(done.stdout.splitlines()[-1])
-    return count, set(tops)
+@pytest.fixture(scope="module")
+def loaded(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loads]:
+    """How many modules besides the standard library's a function loads for one invocation, and
+    from which packages. Nothing is loaded there that another function asked for."""
+    said = tmp_path_factory.mktemp("loading") / "stderr"
+    with (
+        said.open("w") as errors,
+        subprocess.Popen(
+            [sys.executable, "-c", SCRIPT],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True,
+        ) as process,
+    ):  # fmt: skip
+        assert process.stdin is not None
+        asking, answers = process.stdin, process.stdout
+
+        def ask(name: str, event: Any) -> tuple[int, set[str]]:
+            print(json.dumps([name, event, dict(os.environ)]), file=asking, flush=True)
+            assert answers is not None
+            answer = json.loads(answers.readline() or "null")
+            assert answer is not None, said.read_text()
+            return answer[0], set(answer[1])
+
+        yield ask
+        asking.close()
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_loads_what_it_needs_and_no_more(
-    here: Stack, name: str, monkeypatch: pytest.MonkeyPatch
+    here: Stack, name: str, loaded: Loads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its packages are on the list, and its modules fit the budget, which is not a loose one."""
     client("s3").create_bucket(Bucket=here.name)

@@ -5,14 +5,16 @@ pays for at every start.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import pytest
 from msgspec import Struct
 
+from bench.lambdas import inputs
 from bench.lambdas.execution import FunctionError, Task, require_success, started
-from bench.lambdas.inputs import TRIGGERS
+from bench.lambdas.inputs import TRIGGERS, Trigger
 from bench.lambdas.measuring import task_of
 from bench.lambdas.world import World, world_in
 from infra.bundling import FUNCTIONS, function
@@ -67,7 +69,24 @@ BUDGETS = {
 CALLS = {"s3": 1, "workflow": 5}
 """How often a function is called: a workflow's steps are five calls."""
 
+SMALLER = {
+    "s3": partial(inputs.s3, object_bytes=200_000),
+    "entities": partial(inputs.entities, size=25),
+    "workflow": partial(inputs.workflow, rows=200),
+    "query": partial(inputs.query, batches=2),
+    "recount": partial(inputs.recount, size=25),
+}
+"""What would take most of the time at its usual size, and hardly a megabyte more: what a function
+is loaded with is most of what it holds. ``make soak`` has the usual sizes."""
+
 NAMES = [known.name for known in FUNCTIONS]
+WORK = [
+    *(pytest.param(name, SMALLER.get(name, TRIGGERS[name]), id=name) for name in NAMES),
+    *(
+        pytest.param(name, TRIGGERS[name], id=f"{name}-usual", marks=pytest.mark.slow)
+        for name in SMALLER
+    ),
+]
 
 
 @pytest.fixture(scope="module")
@@ -101,14 +120,16 @@ def test_module_budget(name: str, loads: Callable[[str], Loaded]) -> None:
     assert loads(name).count <= BUDGETS[name].modules
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_peak_memory_at_work(name: str, made: Made, world: World, tmp_path: Path) -> None:
-    """Under the runtime client, with real work of usual size, a function stays within its budget
-    and within what the stack gives it; above that it would be killed."""
+@pytest.mark.parametrize(("name", "work"), WORK)
+def test_peak_memory_at_work(
+    name: str, work: Trigger, made: Made, world: World, tmp_path: Path
+) -> None:
+    """Under the runtime client, with real work, a function stays within its budget and within what
+    the stack gives it; above that it would be killed."""
     spec = next(spec for spec in SPECS if spec.name == name)
     task = task_of(spec, made(name), world)
     with started(task, tmp_path) as execution:
-        for event in islice(TRIGGERS[name](world), CALLS.get(name, 2)):
+        for event in islice(work(world), CALLS.get(name, 2)):
             require_success(task, execution.invoke(event).payload)
         peak_mb = execution.peak_bytes / 2**20
     assert peak_mb <= min(BUDGETS[name].peak_mb, task.memory_mb)

@@ -26,11 +26,12 @@ def world(stack: str) -> Iterator[World]:
     made.close()
 
 
-@pytest.mark.parametrize("killed", [1, 3, 5, 6, 7])
+@pytest.mark.parametrize("killed", [1, 2, 3, 4])
 def test_killed_before_it_could_answer(world: World, killed: int) -> None:
     """The transaction is done and the delivery is not acknowledged: when it comes again, it is
-    numbered and counted once."""
-    world.write(spread(130))
+    numbered and counted once. The first delivery makes three, the second one."""
+    world.write(spread(80))
+    world.pump.batch = 60
     with dying_after("TransactWriteItems", killed):
         assert world.deliver() == 1
     world.check()
@@ -38,20 +39,20 @@ def test_killed_before_it_could_answer(world: World, killed: int) -> None:
 
 @pytest.mark.parametrize("again", [1, 7, 30, 60, 200])
 def test_a_shorter_or_longer_delivery_after_a_kill(world: World, again: int) -> None:
-    """The first delivery was of 100 records and died after its third transaction; those that
+    """The first delivery was of 70 records and died after its second transaction; those that
     follow end elsewhere, in the middle of what is committed too."""
-    world.write(spread(110))
+    world.write(spread(80))
     world.pump.read()
     (shard,) = world.pump.shards
-    with dying_after("TransactWriteItems", 3):
-        assert not world.deliver_once(shard, 100)
+    with dying_after("TransactWriteItems", 2):
+        assert not world.deliver_once(shard, 70)
     committed = world.reader.head()
-    assert 0 < committed < 100
+    assert 30 < committed < 60
     world.pump.batch = again
     assert world.deliver() == 0
     world.check()
     hours = [key[4] for commit in world.commits for key in commit.counts if key[3] == 60]
-    assert len(hours) == len(set(hours)) == 110 - committed
+    assert len(hours) == len(set(hours)) == 80 - committed
 
 
 def test_a_crash_before_the_transaction(world: World) -> None:
@@ -108,8 +109,8 @@ def test_shards_at_once(stack: str) -> None:
     """Sequencers of four shards on threads of their own: they meet at the head, and the numbers
     are dense, each event has one and is counted once."""
     world = World(stack, shards=4)
-    world.write(spread(80))
-    world.write(event(f"same{i}") for i in range(80))
+    world.write(spread(60))
+    world.write(event(f"same{i}") for i in range(40))
     while world.pump.read():
         pass
     threads = [

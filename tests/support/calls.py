@@ -4,8 +4,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 from botocore.exceptions import ClientError, ConnectionClosedError
+from botocore.retries.standard import ExponentialBackoff
 
 from tallybrook.ports.aws.clients import client
 
@@ -71,6 +73,18 @@ def meddling_all(operations: tuple[str, ...], meddle: Meddle) -> Iterator[None]:
 
 
 @contextmanager
+def tried_again_soon() -> Iterator[None]:
+    """The SDK tries as often as ever, and waits a fiftieth of the time in between."""
+    usual = ExponentialBackoff.delay_amount
+
+    def soon(self: ExponentialBackoff, context: object) -> float:
+        return float(usual(self, context)) / 50
+
+    with patch.object(ExponentialBackoff, "delay_amount", soon):
+        yield
+
+
+@contextmanager
 def answers_lost(operation: str, count: int = 1) -> Iterator[list[str]]:
     """The first ``count`` calls happen and their answers are lost; the SDK sends them again.
 
@@ -88,7 +102,8 @@ def answers_lost(operation: str, count: int = 1) -> Iterator[list[str]]:
 
     dynamo.meta.events.register(name, before)
     try:
-        yield lost
+        with tried_again_soon():
+            yield lost
     finally:
         dynamo.meta.events.unregister(name, before)
 

@@ -6,21 +6,35 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
 from urllib.error import URLError
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+import msgspec
 from msgspec import Struct
 
-from tallybrook.ports.aws.clients import client
 from tallybrook.ports.aws.dynamo import create_request
 from tallybrook.ports.aws.tables import TABLES, Table, records_table
 from tallybrook.records.reading import parse_types
 from tests.support.waiting import wait_for
 
 REGION = "us-east-1"
+_SERVED = (
+    "--host", "127.0.0.1", "--loop", "uvloop", "--http", "httptools", "--log-level", "warning",
+    "--no-access-log", "--timeout-keep-alive", "75", "--timeout-graceful-shutdown", "1",
+)  # fmt: skip
+"""By the server of the product itself: a request takes a third of the processor time that it takes
+with the emulator's own command."""
+
+_CREATE_TABLE = {
+    "X-Amz-Target": "DynamoDB_20120810.CreateTable",
+    "Content-Type": "application/x-amz-json-1.0",
+    "Authorization": f"AWS4-HMAC-SHA256 Credential=test/20200101/{REGION}/dynamodb/aws4_request,"
+    " SignedHeaders=host, Signature=0",
+}
 
 
 class Emulator(Struct):
@@ -69,8 +83,8 @@ def running_emulator(folder: Path) -> Iterator[Emulator]:
     }
     with (folder / "emulator.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "ministack"], env=environment, stdout=log, stderr=log,
-            cwd=folder,
+            [sys.executable, "-m", "uvicorn", "ministack.app:app", *_SERVED, "--port", str(port)],
+            env=environment, stdout=log, stderr=log, cwd=folder,
         )  # fmt: skip
     try:
         wait_for(lambda: _answers(emulator.endpoint), 60)
@@ -98,9 +112,18 @@ def new_stack() -> str:
 
 
 def make_tables(stack: str, tables: tuple[Table, ...] | None = None) -> None:
-    """Make the tables of a stack, all by default, with those of the built-in record types."""
+    """Make the tables of a stack, all by default, with those of the built-in record types.
+
+    Most tests begin with it, so the requests go without the SDK, which takes longer to make and
+    sign one than the emulator to answer it.
+    """
     if tables is None:
         tables = (*TABLES, *(records_table(name) for name in parse_types("")))
-    dynamo: Any = client("dynamodb")
-    for table in tables:
-        dynamo.create_table(**create_request(stack, table))
+    place = urlsplit(os.environ["AWS_ENDPOINT_URL"])
+    with closing(HTTPConnection(str(place.hostname), place.port)) as connection:
+        for table in tables:
+            body = msgspec.json.encode(create_request(stack, table))
+            connection.request("POST", "/", body, _CREATE_TABLE)
+            answer = connection.getresponse()
+            said = answer.read()
+            assert answer.status == 200, said.decode()

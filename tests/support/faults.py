@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from tests.support.calls import tried_again_soon
+
 Verdict = str | None
 """What becomes of a call: None lets it pass; ``drop`` closes the connection without an answer;
 ``lose`` lets it happen and closes the connection; anything else is the code of an error."""
@@ -31,10 +33,11 @@ class FaultyServices(Struct):
 
     @contextmanager
     def failing(self, judge: Judge) -> Iterator[None]:
-        """Decide by ``judge`` for a while."""
+        """Decide by ``judge`` for a while, in which this process's SDK waits little for a retry."""
         before, self.judge = self.judge, judge
         try:
-            yield
+            with tried_again_soon():
+                yield
         finally:
             self.judge = before
 
@@ -78,7 +81,8 @@ def faulty_services(endpoint: str) -> Iterator[FaultyServices]:
     )
     # The handler is made by the server for each connection, and finds what it needs there.
     server.services, server.target = services, urlsplit(endpoint)  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    # The end of the server waits for the next look it takes.
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield services

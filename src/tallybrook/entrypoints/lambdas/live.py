@@ -2,15 +2,16 @@
 
 The same messages as the server's. What is different: nothing is remembered, so that a client that
 comes back always gets a snapshot; and a message has at most 128 KiB, so that a snapshot of very
-many series goes less far back, and long bodies of failed records are cut. Of failed records only
-those that the stream's function keeps are told at once; those that the intake's functions keep,
-which know of no connections, are in the next snapshot.
+many series goes less far back, one of large failed records has fewer of them, a delta is several
+messages where it has to be, and long bodies of failed records are cut. Of failed records only those
+that the stream's function keeps are told at once; those that the intake's functions keep, which
+know of no connections, are in the next snapshot.
 
 Of entities and alerts the function that takes them in tells (``live_entities``).
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,8 +28,6 @@ from tallybrook.ports.sockets import MAX_MESSAGE_BYTES, Sockets
 MAX_BODY = 2_000
 """Characters of a failed record's body that a message carries; the whole is read over HTTP."""
 
-_CHANGES = 400
-_FAILED = 20
 _LISTED = 50
 _log = logging.getLogger("tallybrook.lambda")
 _encode = msgspec.json.encode
@@ -58,16 +57,15 @@ def deltas(commits: list[Commit], opened: Opened) -> Iterator[tuple[str, LiveTop
     """The messages of some commits: account, topic, message."""
     seq, as_of = commits[-1].last_seq, format_instant(commits[-1].now_us)
     for account_id, changes in changes_of(opened.stores.counters, commits).items():
-        for part in _parts(changes, _CHANGES):
-            data: Any = {"as_of": as_of, "changes": part}
-            yield account_id, "metrics", _encode(Message("delta", "metrics", seq, data))
+        for message in _delta("metrics", seq, {"as_of": as_of, "changes": changes}, "changes"):
+            yield account_id, "metrics", message
     failed: dict[str, list[FailedRecord]] = {}
     for record in (record for commit in commits for record in commit.failed):
         failed.setdefault(record.account_id, []).append(record)
     for account_id, records in failed.items():
-        for some in _parts(records, _FAILED):
-            data = {"failed": [_short(record) for record in some]}
-            yield account_id, "failed", _encode(Message("delta", "failed", seq, data))
+        data = {"failed": [_short(record) for record in records]}
+        for message in _delta("failed", seq, data, "failed"):
+            yield account_id, "failed", message
 
 
 def snapshot(account_id: str, topic: LiveTopic, opened: Opened) -> bytes:
@@ -77,7 +75,11 @@ def snapshot(account_id: str, topic: LiveTopic, opened: Opened) -> bytes:
     if topic == "failed":
         page = opened.stores.failed.page(account_id, "open", _LISTED, None)
         records = [_short(record) for record in page]
-        return _encode(Message("snapshot", topic, seq, {"failed": records}))
+        message = _encode(Message("snapshot", topic, seq, {"failed": records}))
+        while len(message) > MAX_MESSAGE_BYTES and records:
+            records = records[: len(records) // 2]
+            message = _encode(Message("snapshot", topic, seq, {"failed": records}))
+        return message
     if topic in ("entities", "alerts"):
         # Not for functions that have no part in entities.
         from tallybrook.entrypoints.lambdas.live_entities import entities_snapshot
@@ -100,5 +102,13 @@ def _short(record: FailedRecord) -> ShownFailure:
     return found
 
 
-def _parts(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
-    return (items[at : at + size] for at in range(0, len(items), size))
+def _delta(topic: LiveTopic, seq: int, data: dict[str, Any], part: str) -> Iterator[bytes]:
+    """A delta; one for each half of its ``part`` where it is too large."""
+    message = _encode(Message("delta", topic, seq, data))
+    items = data[part]
+    if len(message) <= MAX_MESSAGE_BYTES or len(items) == 1:
+        yield message
+        return
+    half = len(items) // 2
+    for some in (items[:half], items[half:]):
+        yield from _delta(topic, seq, {**data, part: some}, part)
