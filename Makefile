@@ -42,8 +42,10 @@ fault: setup ## kill processes under load for longer than make test does
 
 soak: setup ## run the tests marked slow, and random ones for longer
 	$(BIN)/python -m pytest -m slow $(ARGS)
-	TALLYBROOK_PROPERTY_EXAMPLES=2000 $(BIN)/python -m pytest $(ARGS) tests/counters/test_property.py \
-		tests/counters/test_window.py tests/entities/test_entity_property.py
+	TALLYBROOK_PROPERTY_EXAMPLES=2000 TALLYBROOK_BOTH_EXAMPLES=40 TALLYBROOK_ENTITY_SEEDS=20 \
+		$(BIN)/python -m pytest $(ARGS) tests/counters/test_property.py \
+		tests/counters/test_window.py tests/entities/test_entity_property.py \
+		tests/contracts/test_same_on_both.py tests/contracts/test_entities_same.py
 
 lint: setup ## check style, import rules, formatting and the AWS stack
 	$(BIN)/ruff check .
