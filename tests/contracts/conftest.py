@@ -1,4 +1,4 @@
-"""The SQL engines, which are opened once for a module of their suite."""
+"""The SQL engines, which are opened once for all modules of their suite."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from tests.contracts.engines import Place, Places, opened
 from tests.support.emulator import new_stack
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def places(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Places]:
@@ -20,6 +20,6 @@ def places(
         yield found
 
 
-@pytest.fixture(scope="module", params=["local", "aws", "athena"])
+@pytest.fixture(scope="package", params=["local", "aws", "athena"])
 def place(request: pytest.FixtureRequest, places: Places) -> Place:
     return places.open(request.param)

@@ -27,7 +27,7 @@ ENDLESS = "SELECT count(*) FROM " + ", ".join(
 
 
 class Place:
-    """A log, a lake and an engine over them, which the tests of a module share: each has accounts
+    """A log, a lake and an engine over them, which the tests of the suite share: each has accounts
     of its own (``account``), and what it appends comes after what is there (``data.head``)."""
 
     _numbers = itertools.count(1)
@@ -106,7 +106,7 @@ class AthenaPlace(Place):
 
     @contextmanager
     def while_written(self, write: Callable[[], None]) -> Iterator[Iterator[int]]:
-        """Two statements, which the lake is written between the partitions of."""
+        """Two statements, which the lake is written in the middle of."""
         self.service.between = write
         try:
             yield iter(range(2))
@@ -145,7 +145,7 @@ class Places:
         engine = LocalSqlEngine(data.source, children=1, limits=Limits(MEMORY_BYTES, 2))
         self._runner.run(engine.start())
         self._exits.callback(lambda: self._runner.run(engine.close()))
-        return Place(data, engine, self._runner, 30 if name == "local" else 10)
+        return Place(data, engine, self._runner, 15 if name == "local" else 4)
 
     def _athena(self) -> Place:
         from tallybrook.lake.ddl import database_of, table_input

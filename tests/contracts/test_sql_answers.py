@@ -20,7 +20,7 @@ COUNT = f"SELECT count(*), count(DISTINCT seq), max(seq) FROM events WHERE {ALL}
 
 def test_empty(place: Place) -> None:
     """Before the first event there is a table with columns and no rows."""
-    result = place.ask("SELECT * FROM events WHERE date = current_date", place.account())
+    result = place.run("SELECT * FROM events WHERE date = current_date", place.account())
     assert result.rows == []
     assert [c.name for c in result.columns][:3] == ["event_id", "event_type", "timestamp"]
     assert (result.metadata.position, result.metadata.scanned_bytes) == (place.data.head, 0)

@@ -52,19 +52,6 @@ def fill(data: Data) -> None:
             data.merge()
 
 
-@pytest.fixture(scope="module")
-def answers(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, emulator: object
-) -> dict[str, dict[str, Any]]:
-    """All answers by backend and question, with what was read for them."""
-    from tests.support.emulator import new_stack
-
-    return {
-        name: asyncio.run(_ask(name, tmp_path_factory.mktemp(name), new_stack()))
-        for name in ("local", "aws")
-    }
-
-
 async def _ask(name: str, folder: Path, stack: str) -> dict[str, Any]:
     data = open_data(name, folder, lambda: stack)
     engine = LocalSqlEngine(data.source, children=1, limits=Limits(192 << 20, 1))
@@ -84,16 +71,19 @@ async def _ask(name: str, folder: Path, stack: str) -> dict[str, Any]:
         data.close()
 
 
-@pytest.mark.parametrize("question", QUERIES)
-def test_same_rows(question: str, answers: dict[str, dict[str, Any]]) -> None:
-    """Columns, types, rows, the position up to which they are whole, and what was read for it."""
-    assert answers["aws"][question] == answers["local"][question]
-    assert answers["local"][question][1] or question == "nothing"
+def test_same_rows(tmp_path_factory: pytest.TempPathFactory, emulator: object) -> None:
+    """Columns, types, rows, the position up to which they are whole, and what was read for it, of
+    files, merged and not, and of the log's tail."""
+    from tests.support.emulator import new_stack
 
-
-def test_lake_and_log_took_part(answers: dict[str, dict[str, Any]]) -> None:
-    """The questions above were about files, merged and not, and about the log's tail."""
-    _, rows, position, files, tail_events = answers["aws"]["everything"]
+    local, aws = (
+        asyncio.run(_ask(name, tmp_path_factory.mktemp(name), new_stack()))
+        for name in ("local", "aws")
+    )
+    for question in QUERIES:
+        assert aws[question] == local[question], question
+        assert local[question][1] or question == "nothing", question
+    _, rows, position, files, tail_events = aws["everything"]
     assert len(rows) > 100
     assert position >= len(rows)
     assert files > 5

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tallybrook.errors import MalformedError
@@ -128,6 +128,7 @@ _json = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(st.lists(st.dictionaries(st.text(max_size=3), _json), max_size=6), st.integers(1, 7))
 def test_an_array_is_cut_right_wherever_the_bytes_break(items: list[Any], step: int) -> None:
     """Whatever stands in strings, and however the bytes arrive, the items are the items."""

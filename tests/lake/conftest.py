@@ -4,12 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import msgspec
 import pytest
 
 from tallybrook.ports.lake.local import LocalLakeReader
 from tallybrook.ports.log import Chunk, FailedRecord
+from tests.lake.reading import database
 
 DAY_US = 86_400_000_000
 
@@ -59,7 +59,7 @@ def rows_of() -> Callable[..., list[Any]]:
             f"read_parquet({files!r}, hive_partitioning = true,"
             " hive_types = {'date': DATE, 'account_id': VARCHAR})"
         )
-        with duckdb.connect() as db:
+        with database() as db:
             return db.execute(f"SELECT {select} FROM {source} ORDER BY seq").fetchall()
 
     return rows

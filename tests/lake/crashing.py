@@ -1,7 +1,9 @@
 """Run by the fault tests: take chunks in, and die by SIGKILL at the n-th step of the store.
 
-``python crashing.py DATA_DIR CHUNK FLUSH DIE_AT``: chunks of ``CHUNK`` events up to ``TOTAL``,
-``FLUSH`` chunks a call, compaction after each; the n-th step kills the process (0: never).
+``python crashing.py DATA_DIR CHUNK FLUSH``: chunks of ``CHUNK`` events up to ``TOTAL``, ``FLUSH``
+chunks a call, compaction after each. For each line of its input, a number, a process is forked,
+which the n-th step kills (0: never); how it ended is a line of the output. Only the modules are
+loaded once: nothing is open where it forks.
 """
 
 import os
@@ -36,7 +38,17 @@ def chunk(first: int, count: int) -> Chunk:
 
 
 def main() -> None:
-    data_dir, size, flush, die_at = Path(sys.argv[1]), *map(int, sys.argv[2:5])
+    data_dir, size, flush = Path(sys.argv[1]), *map(int, sys.argv[2:4])
+    for asked in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            live(data_dir, size, flush, int(asked))
+            os._exit(0)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])}\n")
+        sys.stdout.flush()
+
+
+def live(data_dir: Path, size: int, flush: int, die_at: int) -> None:
     steps = 0
 
     def step(_name: str) -> None:

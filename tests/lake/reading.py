@@ -1,9 +1,20 @@
 """Reading a lake's files without any of the product's own code for it."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import duckdb
+
+
+def database() -> duckdb.DuckDBPyConnection:
+    """A cursor of one database for all tests: to open one takes longer than what they ask."""
+    return _database().cursor()
+
+
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect()
 
 
 def every_file(data_dir: Path, table: str = "*") -> list[Path]:
@@ -16,7 +27,7 @@ def rows_on_disk(data_dir: Path, table: str, select: str) -> list[Any]:
     files = [str(path) for path in every_file(data_dir, table)]
     if not files:
         return []
-    with duckdb.connect() as db:
+    with database() as db:
         source = f"read_parquet({files!r}, hive_partitioning = true, union_by_name = true)"
         return db.execute(f"SELECT {select} FROM {source} ORDER BY ALL").fetchall()
 
@@ -24,7 +35,7 @@ def rows_on_disk(data_dir: Path, table: str, select: str) -> list[Any]:
 def mentions(data_dir: Path, text: str) -> list[Path]:
     """The files any cell of which holds a text."""
     found = []
-    with duckdb.connect() as db:
+    with database() as db:
         for path in every_file(data_dir):
             count = db.execute(
                 "SELECT count(*) FROM read_parquet(?, hive_partitioning = false) t"

@@ -1,10 +1,9 @@
 """The lake on AWS when things go wrong: crashes at every step, lost answers, a second writer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,6 +15,7 @@ from tallybrook.lake.erasing import erase
 from tallybrook.ports.lake.aws import AwsLake
 from tallybrook.ports.log import Chunk
 from tests.contracts.lakes import Aws
+from tests.lake.reading import database
 from tests.lake.scored import chunk_of, cost_line, scored, scored_line
 from tests.support.emulator import new_stack
 
@@ -38,23 +38,15 @@ class World:
         store = self.backend.open(grace_s=0, now_us=lambda: self.now, step=step)
         return LakeConsumer(store, lambda record: None, now_us=lambda: self.now + HOUR_US)
 
-    def live(self, steps_left: int, work: Callable[[LakeConsumer], None]) -> bool:
-        """Work until the n-th step (0: to the end); tells whether that was reached."""
-        left = steps_left
-
-        def step(_name: str) -> None:
-            nonlocal left
-            left -= 1
-            if left == 0:
-                raise Crash
-
-        lake = self.open(step)
+    def live(self, steps_left: int, work: Callable[[LakeConsumer], None]) -> str:
+        """Work until the n-th step (0: to the end); tells its name, "" where it was not reached."""
+        lake = self.open(_dying(steps_left))
         try:
             work(lake)
-        except Crash:
-            return True
+        except Crash as crash:
+            return str(crash)
         lake.close()
-        return False
+        return ""
 
     def seqs(self, account: str = "acme") -> list[int]:
         reader = self.backend.reader()
@@ -62,7 +54,7 @@ class World:
         reader.close()
         if not files:
             return []
-        with duckdb.connect() as db:
+        with database() as db:
             rows = db.execute(f"SELECT seq FROM read_parquet({files!r}) ORDER BY seq").fetchall()
         return [seq for (seq,) in rows]
 
@@ -93,33 +85,40 @@ def take_in(chunks: list[Chunk], flushes: list[int]) -> Callable[[LakeConsumer],
     return work
 
 
-def crash_everywhere(folder: Path, chunks: list[Chunk], flushes: list[int], every: int = 1) -> int:
-    """A lake that crashes at its first step and is started again, one that crashes at its second
-    (or ``every`` how many), … until one gets through: a whole prefix of the log after the crash,
-    all of it at the end, and nothing left in the bucket. How many steps it has at least."""
-    total = chunks[-1].last_seq
-    died = 0
-    while True:
-        world = World(folder / str(died))
-        crashed = world.live(died + 1, take_in(chunks, flushes))
+def crash_at(folder: Path, chunks: list[Chunk], steps: Iterable[int]) -> list[str]:
+    """A lake for each step, that crashes there and is started again: a whole prefix of the log
+    after the crash, all of it at the end, and nothing left in the bucket. The names of the steps;
+    the first that is not reached is the last."""
+    total, names = chunks[-1].last_seq, []
+    for die_at in steps:
+        world = World(folder / str(die_at))
+        names.append(world.live(die_at, take_in(chunks, [1])))
         seqs = world.seqs()
         assert seqs == list(range(1, len(seqs) + 1))
-        world.live(0, take_in(chunks, flushes))
+        world.live(0, take_in(chunks, [1]))
         assert world.seqs() == list(range(1, total + 1))
         world.live(0, lambda lake: lake.idle())
         assert world.is_tidy()
-        if not crashed:
-            return died
-        died += every
+        if not names[-1]:
+            break
+    return names
 
 
-@pytest.mark.parametrize("every", [2, pytest.param(1, marks=pytest.mark.slow)])
+STEPS = ("before-intent", "before-upload", "before-touch", "before-commit", "after-commit")
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [(2, 7, 9, 16, 17, 18, 19), pytest.param(range(1, 99), marks=pytest.mark.slow)],
+    ids=["each", "every"],
+)
 def test_a_crash_at_every_step(
-    emulator: object, tmp_path: Path, make_chunk: Any, every: int
+    emulator: object, tmp_path: Path, make_chunk: Any, steps: Sequence[int]
 ) -> None:
     """Wherever a flush, a merge or a deletion breaks off, nothing is lost, doubled or left."""
     chunks = [make_chunk(1 + 10 * n, 10) for n in range(2)]
-    assert crash_everywhere(tmp_path, chunks, [1], every) > 15
+    names = crash_at(tmp_path, chunks, steps)
+    assert {*names, ""} == {*STEPS, "before-manifests", "before-forget", ""}
 
 
 def test_a_crash_in_a_commit_of_many_rows(
@@ -128,11 +127,12 @@ def test_a_crash_in_a_commit_of_many_rows(
     """A commit of several transactions that breaks off between them is undone whole: neither
     what it added nor what it removed shows, then or after the next commit."""
     monkeypatch.setattr("tallybrook.ports.lake.aws.commit.MAX_TRANSACTION", 2)
-    assert crash_everywhere(tmp_path, [make_chunk(1, 3), make_chunk(4, 3)], [1], 3) > 18
+    names = crash_at(tmp_path, [make_chunk(1, 3), make_chunk(4, 3)], range(16, 21))
+    assert names == [*["before-rows"] * 3, "before-commit", "after-commit"]
 
 
 @settings(
-    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     sizes=st.lists(st.integers(1, 40), min_size=1, max_size=6),
@@ -169,9 +169,6 @@ def test_redelivered_chunks_change_nothing(world: World, make_chunk: Any) -> Non
     again.handle(chunks)
     assert world.backend.stored() == stored
     assert world.seqs() == list(range(1, 9))
-
-
-STEPS = ("before-intent", "before-upload", "before-touch", "before-commit", "after-commit")
 
 
 @pytest.mark.parametrize("at", STEPS)
@@ -386,11 +383,11 @@ def test_every_table_and_its_manifests_at_any_step(
 def _dying(die_at: int) -> Callable[[str], None]:
     left = die_at
 
-    def step(_name: str) -> None:
+    def step(name: str) -> None:
         nonlocal left
         left -= 1
         if left == 0:
-            raise Crash
+            raise Crash(name)
 
     return step
 

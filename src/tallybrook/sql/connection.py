@@ -8,11 +8,22 @@ import duckdb
 from tallybrook.ports.sql import Limits
 from tallybrook.sql import macros
 
-__all__ = ["Limits", "lock", "open_connection"]
+__all__ = ["SETTINGS", "Limits", "lock", "open_connection", "open_plain"]
+
+
+SETTINGS = "SET TimeZone = 'UTC'; SET integer_division = true"
+"""What a cursor has to be told again."""
 
 
 def open_connection(limits: Limits) -> duckdb.DuckDBPyConnection:
-    """An empty in-memory database with Trino's arithmetic; not locked yet."""
+    """An empty in-memory database with Trino's arithmetic and functions; not locked yet."""
+    connection = open_plain(limits)
+    macros.define(connection)
+    return connection
+
+
+def open_plain(limits: Limits) -> duckdb.DuckDBPyConnection:
+    """The same, whose functions are still to be defined (``macros.define_used``)."""
     config: dict[str, Any] = {
         "threads": limits.threads,
         "memory_limit": f"{limits.memory_bytes}B",
@@ -24,8 +35,7 @@ def open_connection(limits: Limits) -> duckdb.DuckDBPyConnection:
         "python_enable_replacements": False,
     }
     connection = duckdb.connect(config=config)
-    connection.execute("SET TimeZone = 'UTC'; SET integer_division = true")
-    macros.define(connection)
+    connection.execute(SETTINGS)
     return connection
 
 

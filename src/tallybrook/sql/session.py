@@ -22,8 +22,8 @@ from tallybrook.ports.sql import (
     ScanLimitError,
 )
 from tallybrook.ports.sql.frames import Export
-from tallybrook.sql import price, tail
-from tallybrook.sql.connection import lock, open_connection
+from tallybrook.sql import macros, price, tail
+from tallybrook.sql.connection import lock, open_connection, open_plain
 from tallybrook.sql.execution import Emit, run, used
 from tallybrook.sql.export import export as write
 from tallybrook.sql.guard import Scan, Statement, guard
@@ -70,7 +70,7 @@ class Session:
         self._lake, self._log, self._limits = lake, log, limits
         self._calculator = open_connection(limits)
         lock(self._calculator, ())
-        self._next = open_connection(limits)
+        self._next, self._fresh = open_plain(limits), True
 
     def run(
         self, request: QueryRequest, emit: Emit, *, known: str = "", export: Export | None = None
@@ -98,7 +98,7 @@ class Session:
         return outcome
 
     def warm(self) -> None:
-        """Have everything loaded that a first statement would load."""
+        """Have everything loaded that a first statement would load, but for what reads a tail."""
         guard(
             "SELECT event_type, count(*) FROM events WHERE date >= current_date GROUP BY 1",
             now_us=time.time_ns() // 1000,
@@ -106,9 +106,11 @@ class Session:
         self._calculator.execute("SELECT epoch_us(CAST(('2024-01-01') AS TIMESTAMP))").fetchone()
 
     def prepare(self) -> None:
-        """A fresh connection for the next statement, made while nobody waits."""
-        self._next.close()
-        self._next = open_connection(self._limits)
+        """A fresh connection for the next statement, made while nobody waits. What was refused,
+        or priced alone, has not used the one that there is."""
+        if not self._fresh:
+            self._next.close()
+            self._next, self._fresh = open_plain(self._limits), True
 
     def _view(self, account_id: str) -> View:
         snapshot = self._lake.snapshot(account_id)
@@ -145,6 +147,7 @@ class Session:
         if known == now:
             metadata.from_cache, metadata.scanned_bytes, metadata.estimated_usd = True, 0, 0.0
             return Outcome(metadata, now, same=True)
+        macros.define_used(self._next, text)
         with reading(metadata):
             if export is None:
                 run(self._next, text, statement, request.max_rows, emit, metadata)
@@ -200,6 +203,7 @@ class Session:
         folder: str | None = None,
     ) -> None:
         """The views the statement reads: lake files of the snapshot, then the log after it."""
+        self._fresh = False
         tables = sorted({scan.table for scan in statement.scans})
         end = tail.load(self._next, self._log, account_id, view.snapshot, tables)
         metadata.position, metadata.tail_events = end.position, end.events

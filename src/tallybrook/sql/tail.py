@@ -1,17 +1,21 @@
 """The end of the log that the lake does not have yet, as tables of the query's connection."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import duckdb
 from msgspec import Struct, field
 
+from tallybrook.events.model import Event
 from tallybrook.lake.erased import Leaving
-from tallybrook.lake.routes import Batch, route
-from tallybrook.lake.rows import BadLine, decode
 from tallybrook.lake.scan import partition_value
 from tallybrook.lake.tables import TABLES, Table, incoming_select
 from tallybrook.ports.lake import Snapshot
-from tallybrook.ports.log import LogReader
+from tallybrook.ports.log import Chunk, LogReader
+
+if TYPE_CHECKING:
+    from tallybrook.lake.routes import Batch
+    from tallybrook.lake.rows import BadLine
 
 PAGE = 50_000
 LONG_TAIL = 200_000
@@ -48,16 +52,32 @@ def load(
     wanted = {table.name: table for table in known if table.source == "log"}
     marked = f'"account_id":"{account_id}"'.encode()
     while wanted and (chunks := log.chunks("events", tail.position, PAGE)):
-        here = [chunk for chunk in chunks if marked in chunk.body]
-        events = [e for e in decode(here, tail.position, _leave) if e.account_id == account_id]
-        for batch in route(leaving.out(events), _leave, wanted):
-            _append(connection, batch, tail)
-        tail.events += len(events)
+        if here := [chunk for chunk in chunks if marked in chunk.body]:
+            events = _events(here, tail.position, account_id)
+            tail.events += len(events)
+            for batch in _batches(leaving.out(events), wanted):
+                _append(connection, batch, tail)
         tail.position = chunks[-1].last_seq
     return tail
 
 
-def _append(connection: duckdb.DuckDBPyConnection, batch: Batch, tail: Tail) -> None:
+# What makes arrays of events takes a sixth of the time that a query process starts in, and is
+# loaded with the first tail that holds any.
+
+
+def _events(chunks: list[Chunk], after_seq: int, account_id: str) -> list[Event]:
+    from tallybrook.lake.rows import decode
+
+    return [e for e in decode(chunks, after_seq, _leave) if e.account_id == account_id]
+
+
+def _batches(events: list[Event], wanted: Mapping[str, Table]) -> Iterator["Batch"]:
+    from tallybrook.lake.routes import route
+
+    return route(events, _leave, wanted)
+
+
+def _append(connection: duckdb.DuckDBPyConnection, batch: "Batch", tail: Tail) -> None:
     name, before = batch.table.name, tail.rows.get(batch.table.name, 0)
     connection.register("tb_incoming", batch.columns)
     into = f"INSERT INTO {name_of(name)}" if before else f"CREATE TABLE {name_of(name)} AS"
@@ -72,5 +92,5 @@ def _select(table: Table) -> str:
     return f"SELECT {', '.join(names)} FROM ({incoming_select(table, 'tb_incoming')})"
 
 
-def _leave(_bad: BadLine) -> None:
+def _leave(_bad: "BadLine") -> None:
     """Somebody else's to report."""

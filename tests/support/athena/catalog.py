@@ -173,7 +173,7 @@ def require_declared(columns: list[dict[str, str]], file: Path) -> dict[str, str
 @cache
 def held_types(file: Path) -> dict[str, str]:
     """Columns of a Parquet file with DuckDB's names of their types."""
-    with duckdb.connect() as db:
+    with _database().cursor() as db:
         read = f"DESCRIBE FROM read_parquet('{file}', hive_partitioning = false)"
         return {str(row[0]): str(row[1]) for row in db.execute(read).fetchall()}
 
@@ -181,12 +181,17 @@ def held_types(file: Path) -> dict[str, str]:
 @cache
 def chunk_bytes(file: Path) -> dict[str, int]:
     """Compressed bytes of each column, and of the footer under ""."""
-    with duckdb.connect() as db:
+    with _database().cursor() as db:
         rows = db.execute(
             "SELECT split_part(path_in_schema, ',', 1), sum(total_compressed_size)"
             f" FROM parquet_metadata('{file}') GROUP BY 1"
         ).fetchall()
     return {str(name): int(size) for name, size in rows} | {"": _footer_bytes(file)}
+
+
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect()
 
 
 def _footer_bytes(file: Path) -> int:

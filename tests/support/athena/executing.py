@@ -18,7 +18,7 @@ from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 
 from tallybrook.ports.sql import Limits
-from tallybrook.sql.connection import open_connection
+from tallybrook.sql.connection import SETTINGS, open_connection
 from tallybrook.sql.dialect import Statements
 from tallybrook.sql.translate import duckdb_text, translate
 from tests.support.athena.catalog import BadDataError, Catalog, Part, chunk_bytes
@@ -58,13 +58,15 @@ class Run(Struct):
 
 
 class Executing:
-    """One workgroup over one database. ``between`` is called between two partitions of a read."""
+    """One workgroup over one database. ``between`` is called after a read's first partition."""
 
     def __init__(self, catalog: Catalog, workgroup: str, database: str) -> None:
         self.catalog, self.workgroup, self.database = catalog, workgroup, database
         self.between: Callable[[], None] = lambda: None
         self.runs: dict[str, Run] = {}
         self._threads: list[threading.Thread] = []
+        # A cursor each: its views are its own, and to open a database takes as long as to use it.
+        self._db = open_connection(Limits(256 << 20, 1))
 
     @property
     def busy(self) -> bool:
@@ -76,6 +78,7 @@ class Executing:
             _interrupt(run)
         for thread in self._threads:
             thread.join()
+        self._db.close()
 
     def answer(self, operation: str, body: dict[str, Any]) -> dict[str, Any]:
         if operation == "StartQueryExecution":
@@ -129,8 +132,9 @@ class Executing:
 
     def _execute(self, run: Run, tree: exp.Expr) -> None:
         run.state = "RUNNING"
-        run.connection = open_connection(Limits(256 << 20, 1))
+        run.connection = self._db.cursor()
         try:
+            run.connection.execute(SETTINGS)
             self._compute(run, run.connection, tree)
             state = "SUCCEEDED"
         except duckdb.InterruptException:
@@ -149,7 +153,9 @@ class Executing:
                 raise Failed(f"TABLE_NOT_FOUND: {table.sql()}")
             parts = self._read(table)
             run.scanned_bytes += _scanned_bytes(parts, names)
-            db.execute(f"CREATE VIEW read_{number} AS {self.catalog.select(table.name, parts)}")
+            db.execute(
+                f"CREATE TEMP VIEW read_{number} AS {self.catalog.select(table.name, parts)}"
+            )
             table.replace(exp.table_(f"read_{number}"))
         if run.stopped:
             return
@@ -164,7 +170,7 @@ class Executing:
     def _read(self, table: exp.Table) -> list[Part]:
         parts: list[Part] = []
         for part in self.catalog.parts(table.name, {ACCOUNT: _account(table)}):
-            if parts:
+            if len(parts) == 1:
                 self.between()
             parts.append(part)
         return parts

@@ -5,6 +5,7 @@ priority, and ends when its stdin does, whatever it is doing. A statement has no
 out: the engine is locked, and neither the arguments nor the environment hold a secret.
 """
 
+import gc
 import os
 import queue
 import resource
@@ -15,7 +16,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import duckdb
 
@@ -23,13 +24,21 @@ from tallybrook.errors import RetryableError, TallybrookError, TooLargeError
 from tallybrook.ports.lake import LakeReader
 from tallybrook.ports.log import LogReader
 from tallybrook.ports.priority import step_back
-from tallybrook.ports.sql import ResultColumn, frames
+from tallybrook.ports.sql import Limits, ResultColumn, frames
 from tallybrook.ports.sql.source import AwsSource, LocalSource, Source
-from tallybrook.sql.session import Session, public_message
+
+if TYPE_CHECKING:
+    from tallybrook.sql.session import Session
+
+LOADED_LATER_BYTES = 96 * 1024 * 1024
+"""Address space of what the first tail loads."""
 
 
 def main() -> None:
     """Serve until stdin closes."""
+    # What is loaded stays: looking through it again and again for what may go takes an eighth of
+    # the start.
+    gc.disable()
     stdin = sys.stdin.buffer
     setup = frames.setup(_next_body(stdin))
     asked: queue.SimpleQueue[frames.Ask] = queue.SimpleQueue()
@@ -38,13 +47,23 @@ def main() -> None:
     readers = _readers(setup.source)
     # Not before what is imported by then: on a busy machine that would take the longest.
     step_back(19)
-    session = Session(*readers, setup.limits)
-    session.warm()
+    session = _session(readers, setup.limits)
+    gc.freeze()
+    gc.enable()
     _limit_memory(setup.limits.memory_bytes)
     _send(out, frames.Ready())
     while True:
         _answer(session, asked.get(), out, setup.source.root)
         session.prepare()
+
+
+def _session(readers: tuple[LakeReader, LogReader], limits: Limits) -> "Session":
+    """Warm. What it needs is loaded here, after ``main`` has begun."""
+    from tallybrook.sql.session import Session
+
+    session = Session(*readers, limits)
+    session.warm()
+    return session
 
 
 def _readers(source: Source) -> tuple[LakeReader, LogReader]:
@@ -113,7 +132,7 @@ def _limit_memory(memory_bytes: int) -> None:
     """Address space: a second fence, wide enough for threads and mapped libraries."""
     pages = int(Path("/proc/self/statm").read_text().split()[0]) if sys.platform == "linux" else 0
     if pages:
-        ceiling = pages * resource.getpagesize() + 3 * memory_bytes
+        ceiling = pages * resource.getpagesize() + LOADED_LATER_BYTES + 3 * memory_bytes
         resource.setrlimit(resource.RLIMIT_AS, (ceiling, ceiling))
 
 
@@ -122,7 +141,7 @@ def _send(out: BinaryIO, reply: frames.Reply) -> None:
     out.flush()
 
 
-def _answer(session: Session, ask: frames.Ask, out: BinaryIO, root: str) -> None:
+def _answer(session: "Session", ask: frames.Ask, out: BinaryIO, root: str) -> None:
     def emit(part: list[ResultColumn] | list[list[Any]]) -> None:
         columns = [c for c in part if isinstance(c, ResultColumn)]
         rows = [row for row in part if isinstance(row, list)]
@@ -133,6 +152,8 @@ def _answer(session: Session, ask: frames.Ask, out: BinaryIO, root: str) -> None
         reply: frames.Reply = frames.Done(outcome.metadata, outcome.version, outcome.same)
     except (TallybrookError, duckdb.Error, sqlite3.Error, MemoryError, RecursionError) as error:
         reply = _failed(error, root)
+        # Give back what it held, before who watches takes it for the next statement's.
+        session.prepare()
     _send(out, reply)
 
 
@@ -149,6 +170,8 @@ def _failed(error: Exception, root: str) -> frames.Failed:
         return frames.Failed("QueryMemoryError", "It needs more memory than a query may use.")
     if isinstance(error, duckdb.IOException | sqlite3.Error):
         return frames.Failed("StorageError", "The lake could not be read.")
+    from tallybrook.sql.session import public_message
+
     return frames.Failed("QueryFailedError", public_message(error, root))
 
 

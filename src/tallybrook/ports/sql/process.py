@@ -43,10 +43,13 @@ class Child:
 
     def __init__(self, process: asyncio.subprocess.Process, limits: Limits) -> None:
         self._process, self._limits = process, limits
+        self._killed = False
 
     @property
     def alive(self) -> bool:
-        return self._process.returncode is None
+        """False from ``kill`` on: one that was killed with its answer on the way must not be given
+        the next question."""
+        return self._process.returncode is None and not self._killed
 
     @property
     def pid(self) -> int:
@@ -66,6 +69,7 @@ class Child:
             watch.cancel()
 
     def kill(self) -> None:
+        self._killed = True
         with suppress(ProcessLookupError):
             self._process.kill()
 
@@ -95,9 +99,10 @@ class Child:
         """The engine's own limit does not count everything: look from outside too."""
         limit = self._limits.memory_bytes + self._limits.memory_bytes // 4 + BASE_BYTES
         while self.alive:
+            # First: what the last statement held may still be on its way back.
+            await asyncio.sleep(WATCH_S)
             if _resident_bytes(self.pid) > limit:
                 self.kill()
-            await asyncio.sleep(WATCH_S)
 
     async def _died(self) -> TallybrookError:
         code = await self._process.wait()
