@@ -21,6 +21,7 @@ from tests.support.bundles import shared_bundles
 from tests.support.deploy import deploy
 from tests.support.emulator import Emulator, new_stack
 from tests.support.faults import FaultyServices, faulty_services
+from tests.support.plain import NO_AUTHORITIES
 
 DEFINITIONS = Path(library.__file__).parent / "data" / "tutoring.toml"
 """A file of one's own, as far as the deployment knows."""
@@ -110,6 +111,7 @@ def deployed(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> It
             headers={"Authorization": f"Bearer {key}"},
             timeout=60,
             trust_env=False,
+            verify=NO_AUTHORITIES,
         ) as http,
     ):
         yield Deployed(stack, outputs, services, http, key)

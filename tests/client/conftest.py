@@ -19,7 +19,7 @@ _numbers = count(1)
 
 @pytest.fixture(scope="session")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with serving(tmp_path_factory.mktemp("client"), query_rate=0.0) as running:
+    with serving(tmp_path_factory.mktemp("client"), sql=True, query_rate=0.0) as running:
         settings = Settings(data=str(running.data))
         failed = open_failed(settings)
         with scoring(settings, failed.keep):

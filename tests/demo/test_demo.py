@@ -17,6 +17,7 @@ import pytest
 from tallybrook.demo import tutoring
 from tallybrook.demo.rows import flights, shop
 from tests.support import is_gone, start_cli, tallybrook, wait_for, wait_until_gone
+from tests.support.plain import NO_AUTHORITIES
 
 
 class Demo:
@@ -70,7 +71,9 @@ def running_demo(data: Path, *options: str) -> Iterator[Demo]:
 def client_of(demo: Demo) -> httpx.Client:
     found = demo.wait_to_say(r"(http://127\.0\.0\.1:\d+)/#key=(\S+)")
     headers = {"Authorization": f"Bearer {found[2]}"}
-    return httpx.Client(base_url=found[1], headers=headers, trust_env=False, timeout=20)
+    return httpx.Client(
+        base_url=found[1], headers=headers, trust_env=False, timeout=20, verify=NO_AUTHORITIES
+    )
 
 
 def drifts(client: httpx.Client) -> list[str]:

@@ -8,7 +8,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request, expect
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Error,
+    Page,
+    Playwright,
+    Request,
+    ViewportSize,
+    expect,
+)
 
 from tests.support import Running
 
@@ -23,6 +32,10 @@ ARGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+LOCALE = "en-US"
+# What a page has unless a visit asks for something else.
+DESK: ViewportSize = {"width": 1280, "height": 720}
+MEDIA = {"color_scheme": "light", "reduced_motion": "no-preference"}
 WITHIN_MS = 15_000
 MOST = 500
 
@@ -59,13 +72,23 @@ class Watch:
         self._host = host
         self._errors: list[str] = []
         self._strangers: list[str] = []
+        self._page = page
         page.on("console", self._console)
-        page.on("pageerror", lambda error: self._errors.append(f"uncaught: {error}"))
+        page.on("pageerror", self._uncaught)
         page.on("request", self._request)
+
+    def end(self) -> None:
+        """Hear no more of the page."""
+        self._page.remove_listener("console", self._console)
+        self._page.remove_listener("pageerror", self._uncaught)
+        self._page.remove_listener("request", self._request)
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
             self._errors.append(message.text)
+
+    def _uncaught(self, error: Error) -> None:
+        self._errors.append(f"uncaught: {error}")
 
     def _request(self, request: Request) -> None:
         if urlsplit(request.url).netloc != self._host:
@@ -74,7 +97,8 @@ class Watch:
     def assert_clean(self) -> None:
         """No error, no policy violation, no request to another host."""
         assert self._strangers == []
-        assert [text for text in self._errors if not self._expected(text)] == []
+        unexpected = [text for text in self._errors if not self._expected(text)]
+        assert not unexpected, unexpected
 
     def _expected(self, text: str) -> bool:
         refused = any(f"status of {status} " in text for status in self.refusals)
@@ -83,29 +107,76 @@ class Watch:
 
 
 @contextmanager
-def opened(
-    browser: Browser,
+def opened(browser: Browser, product: Running) -> Iterator[tuple[Page, Watch]]:
+    """The dashboard in a context of its own, with the product's key.
+
+    Leaving the block checks that the page stayed clean; the product may have ended by then.
+    """
+    with browser.new_context(locale=LOCALE) as made:
+        page = made.new_page()
+        with _watched(page, product, product.key) as watch:
+            yield page, watch
+
+
+@contextmanager
+def visited(
+    window: Page,
     product: Running,
     *,
     key: str | None = None,
-    before: str | None = None,
-    **context: Any,
+    viewport: ViewportSize = DESK,
+    **media: Any,
 ) -> Iterator[tuple[Page, Watch]]:
-    """The dashboard in a new context with the product's key (or ``key``; "" for none).
+    """The dashboard in a page that others use before and after, loaded anew, with the product's
+    key (or ``key``; "" for none) and no memory of an earlier visit.
 
-    ``before`` is a script that runs ahead of the page's own. Leaving the block checks that the
-    page stayed clean.
+    The start of a renderer is most of what an ``opened`` page costs, and this does without it.
+    ``media`` are those of ``emulate_media``. Leaving the block checks that the page stayed clean.
     """
-    key = product.key if key is None else key
-    with browser.new_context(locale="en-US", **context) as made:
-        page = made.new_page()
-        page.set_default_timeout(WITHIN_MS)
-        watch = Watch(page, urlsplit(product.url).netloc)
-        if before:
-            page.add_init_script(before)
+    window.set_viewport_size(viewport)
+    window.emulate_media(**(MEDIA | media))
+    try:
+        with _watched(window, product, product.key if key is None else key) as watch:
+            yield window, watch
+    finally:
+        _forget(window)
+
+
+@contextmanager
+def run_before(page: Page, script: str) -> Iterator[None]:
+    """Inside the block ``script`` runs ahead of the own scripts of what ``page`` loads."""
+    protocol = page.context.new_cdp_session(page)
+    protocol.send("Page.enable")
+    protocol.send("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+    try:
+        yield
+    finally:
+        protocol.detach()  # takes the script with it
+
+
+@contextmanager
+def _watched(page: Page, product: Running, key: str) -> Iterator[Watch]:
+    page.set_default_timeout(WITHIN_MS)
+    watch = Watch(page, urlsplit(product.url).netloc)
+    try:
         page.goto(f"{product.url}/" + (f"#key={key}" if key else ""))
-        yield page, watch
+        yield watch
         watch.assert_clean()
+    finally:
+        watch.end()
+
+
+def _forget(page: Page) -> None:
+    """Clear what the page's origin keeps, let its scripts keep no more, and leave it."""
+    page.evaluate(
+        """() => {
+          Storage.prototype.setItem = () => {};
+          for (const kept of [localStorage, sessionStorage]) kept.clear();
+        }"""
+    )
+    page.goto("about:blank")
+    page.context.clear_cookies()
+    page.mouse.move(0, 0)
 
 
 def wait_live(page: Page) -> None:

@@ -1,11 +1,11 @@
-"""One product and one browser for all tests of a worker; a page of its own for each test."""
+"""One product and one browser for all tests of a module, which load the page anew each."""
 
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
-from tests.e2e.browser import Watch, chromium, chromium_path, opened, wait_live
+from tests.e2e.browser import LOCALE, Watch, chromium, chromium_path, visited, wait_live
 from tests.support import Running, running_product
 
 # The page asks more often than a person would; no test is about the rate of queries.
@@ -36,10 +36,17 @@ def product(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield running
 
 
+@pytest.fixture(scope="module")
+def window(browser: Browser) -> Iterator[Page]:
+    """The page that ``visited`` loads the dashboard into."""
+    with browser.new_context(locale=LOCALE) as context:
+        yield context.new_page()
+
+
 @pytest.fixture
-def visit(browser: Browser, product: Running) -> Iterator[tuple[Page, Watch]]:
+def visit(window: Page, product: Running) -> Iterator[tuple[Page, Watch]]:
     """A live page and its watch; errors at any time fail the test."""
-    with opened(browser, product) as (page, watch):
+    with visited(window, product) as (page, watch):
         wait_live(page)
         yield page, watch
 

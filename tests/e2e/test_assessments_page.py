@@ -5,13 +5,13 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tallybrook.events.instants import DAY_US, HOUR_US, format_instant
 from tallybrook.ports.clock import system_clock
 from tests.assessments.dual import drawn
 from tests.assessments.raw import assessment
-from tests.e2e.browser import Watch, opened, wait_live
+from tests.e2e.browser import Watch, visited, wait_live
 from tests.support import Running, wait_for
 
 pytestmark = pytest.mark.browser
@@ -170,9 +170,9 @@ def test_agreement_and_its_drift(product: Running, page: Page) -> None:
     expect(panel.get_by_role("region", name="By domain").locator("tbody tr")).to_have_count(5)
 
 
-def test_narrow(browser: Browser, scored: Running) -> None:
+def test_narrow(window: Page, scored: Running) -> None:
     """At 360 pixels neither view scrolls sideways."""
-    with opened(browser, scored, viewport={"width": 360, "height": 740}) as (page, _):
+    with visited(window, scored, viewport={"width": 360, "height": 740}) as (page, _):
         wait_live(page)
         page.get_by_role("tab", name="Assessments").click()
         expect(groups(page).first).to_be_visible()

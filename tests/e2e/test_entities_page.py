@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.browser import Watch, opened, wait_live
+from tests.e2e.browser import Watch, visited, wait_live
 from tests.support import Running, wait_for
 
 pytestmark = pytest.mark.browser
@@ -252,13 +252,13 @@ def test_hostile_entities_stay_text(page: Page, watch: Watch, told: Running) -> 
     assert page.locator("img:not(.brand img), script:not([src])").count() == 0
 
 
-def test_nothing_yet(browser: Browser, told: Running) -> None:
+def test_nothing_yet(window: Page, told: Running) -> None:
     """An account without entities is told how to get some."""
     from tests.support import tallybrook
 
     made = tallybrook("keys", "create", "--account", "empty", "--data", str(told.data))
     assert made.code == 0, made.err
-    with opened(browser, told, key=made.out.strip()) as (page, _):
+    with visited(window, told, key=made.out.strip()) as (page, _):
         wait_live(page)
         for tab in ("Entities", "Alerts"):
             page.get_by_role("tab", name=tab).click()
@@ -284,12 +284,12 @@ def test_by_keyboard(entities: Page) -> None:
     expect(anna).to_be_focused()
 
 
-def test_narrow(browser: Browser, told: Running) -> None:
+def test_narrow(window: Page, told: Running) -> None:
     """At 360 pixels neither panel scrolls sideways, with ids much wider than that."""
     wide = "w" * 120
     health(told, wide, 20)
     known(told, f"student/{wide}")
-    with opened(browser, told, viewport={"width": 360, "height": 740}) as (page, _):
+    with visited(window, told, viewport={"width": 360, "height": 740}) as (page, _):
         wait_live(page)
         page.get_by_role("tab", name="Alerts").click()
         page.locator("#alerts-list").get_by_role("button", name=wide, exact=True).first.click()

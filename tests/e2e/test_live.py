@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.browser import Watch, opened, post, wait_live
+from tests.e2e.browser import Watch, opened, post, run_before, visited, wait_live
 from tests.e2e.conftest import SETTINGS
 from tests.support import Running, running_product, start_cli, wait_for
 from tests.support.product import ADMIN_KEY
@@ -101,11 +101,12 @@ TWIST = """(() => {
 
 @pytest.mark.parametrize(("times", "mark"), [(1, "✓"), (1000, "✗")])
 def test_a_fault_is_shown_once_confirmed(
-    browser: Browser, product: Running, times: int, mark: str
+    window: Page, product: Running, times: int, mark: str
 ) -> None:
     """A wrong snapshot is asked for again; only what is still wrong then gets a cross."""
     post(product, "doubted", 3)
-    with opened(browser, product, before=f"let TIMES = {times};{TWIST}") as (page, _):
+    twist = f"let TIMES = {times};{TWIST}"
+    with run_before(window, twist), visited(window, product) as (page, _):
         wait_live(page)
         expect(page.locator("#buckets-check .mark")).to_have_text(mark)
 
@@ -164,11 +165,11 @@ def test_consumers_are_listed(page: Page) -> None:
     expect(page.locator("#consumers")).to_contain_text("behind")
 
 
-def test_a_killed_server_is_not_noticed_for_long(browser: Browser, tmp_path: Path) -> None:
+def test_a_killed_server_is_not_noticed_for_long(window: Page, tmp_path: Path) -> None:
     """The server process dies and is replaced: the page goes on from where it was."""
     with (
         running_product(tmp_path, **SETTINGS) as product,
-        opened(browser, product) as (page, watch),
+        visited(window, product) as (page, watch),
     ):
         wait_live(page)
         post(product, "before_the_kill", 3)

@@ -4,9 +4,9 @@ import re
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.e2e.browser import Watch, fail, opened, post, wait_live
+from tests.e2e.browser import Watch, fail, post, visited, wait_live
 from tests.support import Running, tallybrook
 
 pytestmark = pytest.mark.browser
@@ -49,9 +49,9 @@ def test_key_leaves_the_address(page: Page, watch: Watch) -> None:
     assert page.evaluate("sessionStorage.getItem('tallybrook.key')") is None
 
 
-def test_unknown_key_then_the_right_one(browser: Browser, product: Running) -> None:
+def test_unknown_key_then_the_right_one(window: Page, product: Running) -> None:
     """A wrong key is named as such; the form takes the right one."""
-    with opened(browser, product, key="") as (page, watch):
+    with visited(window, product, key="") as (page, watch):
         watch.refusals.add(401)
         page.get_by_label("Key", exact=True).fill("not-the-key-0123456789")
         page.get_by_role("button", name="Sign in").click()
@@ -61,9 +61,9 @@ def test_unknown_key_then_the_right_one(browser: Browser, product: Running) -> N
         wait_live(page)
 
 
-def test_key_without_the_scope(browser: Browser, product: Running) -> None:
+def test_key_without_the_scope(window: Page, product: Running) -> None:
     """A key that may only write signs in, and each panel says what it may not."""
-    with opened(browser, product, key=make_key(product, "write")) as (page, watch):
+    with visited(window, product, key=make_key(product, "write")) as (page, watch):
         watch.refusals.add(403)
         expect(page.locator("#live-problem")).to_contain_text("may not")
         expect(page.locator("#connection")).to_have_attribute("data-state", "denied")
@@ -120,10 +120,10 @@ def test_totals(page: Page, product: Running) -> None:
     expect(page.locator("#totals-result")).to_contain_text("from scan")
 
 
-def test_by_keyboard_alone(browser: Browser, product: Running) -> None:
+def test_by_keyboard_alone(window: Page, product: Running) -> None:
     """From the key form to a query's rows without a mouse, and the focus can be seen."""
     post(product, "typed", 2)
-    with opened(browser, product, key="") as (page, watch):
+    with visited(window, product, key="") as (page, watch):
         watch.refusals.add(401)
         expect(page.get_by_label("Key", exact=True)).to_be_focused()
         page.keyboard.type(product.key)
@@ -174,9 +174,9 @@ def brightness(page: Page) -> float:
     return sum(float(part) for part in re.findall(r"[\d.]+", colour)[:3]) / 3
 
 
-def test_light_and_dark(browser: Browser, product: Running) -> None:
+def test_light_and_dark(window: Page, product: Running) -> None:
     """Colours follow the system until the viewer chooses; the choice survives a reload."""
-    with opened(browser, product, color_scheme="dark") as (page, _):
+    with visited(window, product, color_scheme="dark") as (page, _):
         wait_live(page)
         assert brightness(page) < 60
         button = page.get_by_role("button", name="Colour theme")
@@ -191,11 +191,11 @@ def test_light_and_dark(browser: Browser, product: Running) -> None:
         expect(button).to_have_accessible_name("Colour theme: follows the system")
 
 
-def test_phone_width(browser: Browser, product: Running) -> None:
+def test_phone_width(window: Page, product: Running) -> None:
     """At 360 pixels no view scrolls sideways, with long names and a result wider than that."""
     post(product, "a_rather_long_event_type_that_goes_on_" + "x" * 80, 4)
     fail(product, event_type="wide", user_id="u", timestamp="y" * 300)
-    with opened(browser, product, viewport={"width": 360, "height": 740}) as (page, _):
+    with visited(window, product, viewport={"width": 360, "height": 740}) as (page, _):
         wait_live(page)
         for name in TABS:
             page.get_by_role("tab", name=name).click()
@@ -210,8 +210,8 @@ def test_phone_width(browser: Browser, product: Running) -> None:
             assert width == 360, f"{name} is {width} pixels wide"
 
 
-def test_reduced_motion(browser: Browser, product: Running) -> None:
+def test_reduced_motion(window: Page, product: Running) -> None:
     """Nothing moves for those who asked for that."""
-    with opened(browser, product, reduced_motion="reduce") as (page, _):
+    with visited(window, product, reduced_motion="reduce") as (page, _):
         wait_live(page)
         assert page.evaluate("document.getAnimations().length") == 0

@@ -14,7 +14,7 @@ from tests.support import Running, running_product, wait_for
 from tests.support.waiting import is_gone
 
 Kind = Literal["server", "worker", "query", "supervisor", "all"]
-SHARES: dict[Kind, int] = {"server": 10, "worker": 9, "query": 5, "supervisor": 3, "all": 3}
+SHARES: dict[Kind, int] = {"server": 6, "worker": 5, "query": 3, "supervisor": 2, "all": 2}
 
 
 def plan(kills: int, chance: random.Random) -> list[Kind]:

@@ -17,7 +17,7 @@ from tests.fault.load import Load, asking, under_load
 from tests.fault.target import Target, plan
 from tests.support import tallybrook, wait_for
 
-KILLS = int(os.environ.get("TALLYBROOK_FAULT_KILLS", "30"))
+KILLS = int(os.environ.get("TALLYBROOK_FAULT_KILLS", "18"))
 SEED = os.environ.get("TALLYBROOK_FAULT_SEED", "1")
 
 pytestmark = pytest.mark.fault

@@ -146,6 +146,8 @@ def test_every_client_can_be_made_from_a_bundle(made: Made) -> None:
         ("http", "tallybrook.entrypoints.server.graphql"),
         ("http", "tallybrook.entrypoints.server.exposition"),
         ("query", "tallybrook.ports.sql.child"),
+        ("query", "tallybrook.sql.session"),
+        ("query", "tallybrook.lake.routes"),
         ("sequence", "tallybrook.entrypoints.lambdas.live"),
         ("lake", "tallybrook.lake.consumer"),
     ],

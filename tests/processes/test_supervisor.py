@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.fault import stores
 from tests.support import (
     Running,
     is_gone,
@@ -34,30 +35,35 @@ def replaced(product: Running, name: str, old: int) -> bool:
     return product.pids.get(name, old) != old
 
 
-def test_a_killed_server_is_replaced_and_nobody_is_refused(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """For tests after which it still runs: those that only end children of it."""
+    with running_product(tmp_path_factory.mktemp("supervisor")) as running:
+        yield running
+
+
+def test_a_killed_server_is_replaced_and_nobody_is_refused(product: Running) -> None:
     """The port is the supervisor's: a connection made meanwhile waits instead of failing."""
-    with running_product(tmp_path) as product:
-        send(product, "before")
-        old = product.pids["server"]
-        os.kill(old, signal.SIGKILL)
-        host, port = product.client.base_url.host, product.client.base_url.port
-        with socket.create_connection((host, port or 0), timeout=5):
-            pass
-        wait_for(lambda: replaced(product, "server", old), 30, "a new server")
-        assert send(product, "before") == "duplicate"
-        assert send(product, "after") == "accepted"
-        assert f"server (pid {old}) ended: signal 9" in product.log
+    send(product, "before")
+    old = product.pids["server"]
+    os.kill(old, signal.SIGKILL)
+    host, port = product.client.base_url.host, product.client.base_url.port
+    with socket.create_connection((host, port or 0), timeout=5):
+        pass
+    wait_for(lambda: replaced(product, "server", old), 30, "a new server")
+    assert send(product, "before") == "duplicate"
+    assert send(product, "after") == "accepted"
+    assert f"server (pid {old}) ended: signal 9" in product.log
 
 
-def test_a_killed_worker_is_replaced_and_catches_up(tmp_path: Path) -> None:
+def test_a_killed_worker_is_replaced_and_catches_up(product: Running) -> None:
     """The lake goes on where its own position says, and lag goes back to nothing."""
-    with running_product(tmp_path) as product:
-        old = product.pids["worker"]
-        os.kill(old, signal.SIGKILL)
-        send(product, "while it was away")
-        wait_for(lambda: replaced(product, "worker", old), 30, "a new worker")
-        caught_up = {"lake": 0, "users": 0, "entities": 0, "usage": 0}
-        wait_for(lambda: lags(product) == caught_up, 60, "consumers to catch up")
+    old = product.pids["worker"]
+    os.kill(old, signal.SIGKILL)
+    send(product, "while it was away")
+    wait_for(lambda: replaced(product, "worker", old), 30, "a new worker")
+    caught_up = {"lake": 0, "users": 0, "entities": 0, "usage": 0}
+    wait_for(lambda: lags(product) == caught_up, 60, "consumers to catch up")
 
 
 def lags(product: Running) -> dict[str, int]:
@@ -94,8 +100,7 @@ def test_sigterm_lets_requests_in_flight_finish(tmp_path: Path) -> None:
         thread.join(20)
         assert [answer.status_code for answer in answers] == [202]
         assert product.process.wait(30) == 0
-    with running_product(tmp_path) as product:
-        assert send(product, "in flight") == "duplicate"
+    assert [entry.line["event_id"] for entry in stores.read_log(product.data)] == ["in flight"]
 
 
 def post_slowly(
@@ -114,14 +119,13 @@ def post_slowly(
     answers.append(product.client.post("/events", content=body(), headers=headers))
 
 
-def test_two_serves_on_one_directory_are_refused(tmp_path: Path) -> None:
+def test_two_serves_on_one_directory_are_refused(product: Running) -> None:
     """The second says who has it, exits with 1, and the first is not disturbed."""
-    with running_product(tmp_path) as product:
-        ran = tallybrook("serve", "--port", "0", "--data", str(product.data))
-        assert ran.code == 1
-        assert f"pid {product.process.pid}" in ran.err
-        assert len(ran.err.strip().splitlines()) == 1
-        assert send(product, "undisturbed") == "accepted"
+    ran = tallybrook("serve", "--port", "0", "--data", str(product.data))
+    assert ran.code == 1
+    assert f"pid {product.process.pid}" in ran.err
+    assert len(ran.err.strip().splitlines()) == 1
+    assert send(product, "undisturbed") == "accepted"
 
 
 def test_when_the_supervisor_is_killed_the_children_end_and_a_new_serve_starts(
@@ -143,25 +147,27 @@ def test_all_processes_killed_at_once_lose_nothing(tmp_path: Path) -> None:
     """As after a power cut: what was acknowledged is there, once."""
     with running_product(tmp_path) as product:
         send(product, "acknowledged")
-        for pid in product.pids.values():
+        pids = product.pids
+        for pid in pids.values():
             os.kill(pid, signal.SIGKILL)
         product.process.wait()
-        with running_product(tmp_path, data=product.data) as again:
-            assert send(again, "acknowledged") == "duplicate"
-            series = again.client.get("/series").json()["series"]
-            assert {s["series"]: s["count"] for s in series} == {"kept": 1}
+        for name in ("server", "worker"):
+            wait_until_gone(pids[name])
+        entries = stores.read_log(product.data)
+        assert [entry.line["event_id"] for entry in entries] == ["acknowledged"]
+        stores.check_counters(product.data, entries)
 
 
-def test_query_children_hold_neither_the_lock_nor_the_port(tmp_path: Path) -> None:
+def test_query_children_hold_neither_the_lock_nor_the_port(product: Running) -> None:
     """A reader that outlives its server for a moment never keeps a new serve from starting."""
-    with running_product(tmp_path) as product:
-        server = product.pids["server"]
-        (listener,) = listening(server)
-        children = wait_for(lambda: children_of(server), 20, "query children")
-        for pid in children:
-            held = open_files(pid)
-            assert listener not in held
-            assert not any(target.endswith("/lock") for target in held)
+    wait_for(product.is_ready)
+    server = product.pids["server"]
+    (listener,) = listening(server)
+    children = wait_for(lambda: children_of(server), 20, "query children")
+    for pid in children:
+        held = open_files(pid)
+        assert listener not in held
+        assert not any(target.endswith("/lock") for target in held)
 
 
 def listening(pid: int) -> set[str]:

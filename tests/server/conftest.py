@@ -14,7 +14,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with serving(tmp_path_factory.mktemp("server"), query_rate=0.0) as running:
+    with serving(tmp_path_factory.mktemp("server"), sql=True, query_rate=0.0) as running:
         yield running
 
 

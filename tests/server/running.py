@@ -21,6 +21,7 @@ from tallybrook.entrypoints.server.hot import protocol_for
 from tallybrook.settings import Settings
 from tallybrook.wiring import open_keys
 from tests.support import wait_for
+from tests.support.plain import NO_AUTHORITIES
 
 ADMIN_KEY = "test-admin-key-0123456789"
 PROBLEM = "application/problem+json"
@@ -36,6 +37,7 @@ class Account:
             headers={"Authorization": f"Bearer {key}"},
             timeout=30,
             trust_env=False,
+            verify=NO_AUTHORITIES,
         )
 
     def close(self) -> None:
@@ -87,9 +89,10 @@ class Running:
 
 
 @contextmanager
-def serving(data: Path, **settings: Any) -> Iterator[Running]:
-    """A server on ``data``, as ``python -m tallybrook.entrypoints.server`` builds it."""
-    server = Server(Settings(data=str(data), **settings))
+def serving(data: Path, *, sql: bool = False, **settings: Any) -> Iterator[Running]:
+    """A server on ``data``, as ``python -m tallybrook.entrypoints.server`` builds it; ``sql`` for
+    one that answers queries, whose process takes longer to start than all the rest."""
+    server = Server(Settings(data=str(data), **settings), sql=sql)
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         server.app,

@@ -11,6 +11,7 @@ from tallybrook.entrypoints.server.route import Route
 from tallybrook.entrypoints.server.routes import ROUTES
 from tests.server.running import Account, Running, assert_problem, event
 from tests.support import wait_for
+from tests.support.plain import NO_AUTHORITIES
 
 SCOPED = [route for route in ROUTES if route.scope is not None]
 
@@ -49,7 +50,10 @@ def test_ways_to_send_a_key(server: Running, account: Account) -> None:
         {"Authorization": f"Bearer {account.key}"}, {"authorization": f"bearer  {account.key}"},
         {"Authorization": f"Basic {basic}"}, {"X-API-Key": account.key},
     ):  # fmt: skip
-        reply = httpx.post(f"{server.url}/events", json=event(), headers=headers, trust_env=False)
+        reply = httpx.post(
+            f"{server.url}/events", json=event(), headers=headers, trust_env=False,
+            verify=NO_AUTHORITIES,
+        )  # fmt: skip
         assert reply.status_code == 202, headers
 
 
@@ -92,7 +96,7 @@ def test_rates(new_account: Callable[..., Account]) -> None:
 
 def test_query_rates(own_server: Callable[..., Running]) -> None:
     """A key may start so many queries a minute, then 429 with Retry-After; prices do not count."""
-    account = own_server(query_rate=3.0).account("acme")
+    account = own_server(sql=True, query_rate=3.0).account("acme")
     for _ in range(4):
         account.http.post("/query", json={"sql": "SELECT 1", "dry_run": True}).raise_for_status()
     asked = [account.http.post("/query", json={"sql": "SELECT 1"}) for _ in range(4)]
@@ -145,7 +149,7 @@ def test_accounts_see_nothing_of_each_other(new_account: Callable[..., Account],
 def test_with_authentication_off(own_server: Callable[..., Running]) -> None:
     """Everything is open, under the default account."""
     running = own_server(auth=False)
-    with httpx.Client(base_url=running.url, trust_env=False) as client:
+    with httpx.Client(base_url=running.url, trust_env=False, verify=NO_AUTHORITIES) as client:
         assert client.post("/events", json=event(event_id="e")).status_code == 202
         assert client.get("/events/e").json()["account_id"] == "default"
         assert client.get("/failed").status_code == 200

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from tests.server.running import Account, Running, assert_problem, event
+from tests.support.plain import NO_AUTHORITIES
 
 SUITE = Path(__file__).parents[1] / "data" / "JSONTestSuite"
 FILES = sorted(SUITE.glob("test_parsing/*.json"))
@@ -207,7 +208,9 @@ def test_odd_bodies_that_are_fine(account: Account, name: str) -> None:
 )  # fmt: skip
 def test_missing_and_unknown_keys(server: Running, headers: dict[str, Any]) -> None:
     """401 as a problem document, on the quick way and on every other."""
-    with httpx.Client(base_url=server.url, headers=headers, trust_env=False) as client:
+    with httpx.Client(
+        base_url=server.url, headers=headers, trust_env=False, verify=NO_AUTHORITIES
+    ) as client:
         for method, path in [*BODIES, ("GET", "/series"), ("GET", "/live"), ("GET", "/failed")]:
             body = {"json": event()} if method != "GET" else {}
             assert_problem(client.request(method, path, **body), 401)

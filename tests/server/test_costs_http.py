@@ -72,7 +72,7 @@ def test_what_is_written_down_twice_is_there_once(server: Running, account: Acco
 def test_a_budget_that_is_used_up(own_server: Callable[..., Running]) -> None:
     """At 80 % it warns; at 100 % queries are refused with 402 and the way out, collecting never;
     an override lets them through until it ends."""
-    with_budget = own_server("budget", budget_usd=10.0, budget_stop="on", query_rate=0.0)
+    with_budget = own_server("budget", sql=True, budget_usd=10.0, budget_stop="on", query_rate=0.0)
     admin = with_budget.account("default")
     usage = with_budget.context.stores.works().usage
 

@@ -99,7 +99,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("erasing")
     (folder / "queries").mkdir()
     with (
-        serving(folder / "data", queries=str(folder / "queries"), query_rate=0.0) as server,
+        serving(
+            folder / "data", sql=True, queries=str(folder / "queries"), query_rate=0.0
+        ) as server,
         closing(server.account(ACCOUNT)) as account,
         closing(World(server, account, folder / "queries")) as world,
     ):

@@ -12,6 +12,7 @@ import httpx
 import msgspec
 
 from tests.support.commands import ARGV, clean_env
+from tests.support.plain import NO_AUTHORITIES
 from tests.support.waiting import wait_for, wait_until_gone
 
 ADMIN_KEY = "test-admin-key-0123456789"
@@ -33,7 +34,7 @@ class Running:
     def __init__(self, process: "subprocess.Popen[bytes]", data: Path, key: str, log: Path) -> None:
         self.process, self.data, self.key, self._log = process, data, key, log
         self.url = ""
-        self.client = httpx.Client(trust_env=False)
+        self.client = httpx.Client(trust_env=False, verify=NO_AUTHORITIES)
 
     @property
     def pids(self) -> dict[str, int]:
@@ -59,6 +60,7 @@ class Running:
             headers={"Authorization": f"Bearer {self.key}"},
             timeout=30.0,
             trust_env=False,
+            verify=NO_AUTHORITIES,
         )
         wait_for(self.is_ready, _READY_WITHIN_S, f"/ready; it said:\n{self.log}")
         return self
