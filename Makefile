@@ -5,9 +5,9 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
-# Three workers by default, whatever the machine has: two cores are busy with them while tests wait
+# Four workers by default, whatever the machine has: two cores are busy with them while tests wait
 # for processes and retries, and timing tests are written for that load.
-WORKERS ?= 3
+WORKERS ?= 4
 export VENV
 # Tests start some hundred interpreters: without kept bytecode each compiles the same packages again.
 unexport PYTHONDONTWRITEBYTECODE

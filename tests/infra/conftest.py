@@ -1,4 +1,4 @@
-"""The templates of all tiers, synthesised and checked once a run by the worker that comes first."""
+"""Templates, synthesised once a run by the worker that comes first."""
 
 import fcntl
 from pathlib import Path
@@ -38,7 +38,7 @@ TIERS = tuple(tier.from_mrr_usd for tier in tiers())
 
 @pytest.fixture(scope="session")
 def assemblies(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """A folder with one synthesised stack a tier. ``make lint`` is what checks them."""
+    """A folder with one synthesised stack a tier, and ``chosen``. ``make lint`` checks such."""
     base = tmp_path_factory.getbasetemp()
     folder = (base if worker_id == "master" else base.parent) / "cdk"
     folder.mkdir(exist_ok=True)
@@ -46,6 +46,8 @@ def assemblies(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "done").exists():
             every_tier(folder, PLACEHOLDER)
+            (folder / "shop.toml").write_text(SHOP)
+            synthesize(_choices(folder / "shop.toml"), folder / "chosen", checked=False)
             (folder / "done").touch()
     return folder
 
@@ -67,19 +69,20 @@ def highest(templates: dict[int, Template]) -> Template:
 
 
 @pytest.fixture(scope="session")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shop(assemblies: Path) -> Path:
     """A file of definitions of one's own."""
-    path = tmp_path_factory.mktemp("definitions") / "shop.toml"
-    path.write_text(SHOP)
-    return path
+    return assemblies / "shop.toml"
 
 
 @pytest.fixture(scope="session")
-def chosen(tmp_path_factory: pytest.TempPathFactory, shop: Path) -> Template:
+def chosen(assemblies: Path) -> Template:
     """A stack with everything that can be chosen."""
-    settings = StackSettings(
+    return load(assemblies / "chosen" / "tallybrook.template.json")
+
+
+def _choices(shop: Path) -> StackSettings:
+    return StackSettings(
         mrr_usd=5000, bundles=PLACEHOLDER, alert_webhook=WEBHOOK, entities=str(shop),
         forward_to=FORWARDED_TO, forward_from="now", indicators=True, norms=True,
         token_prices="m=2.5", quicksight_principal=ANALYST, quicksight_account="acme", window_s=10,
     )  # fmt: skip
-    return load(synthesize(settings, tmp_path_factory.mktemp("chosen"), checked=False))
