@@ -13,10 +13,10 @@ from infra.synth import synthesize
 from tallybrook.costs.tiers import tiers
 from tallybrook.entities import library
 
-_DEFINITIONS = Path(library.__file__).parent / "data" / "tutoring.toml"
 LINTED = ("highest", "everything")
 """By cfn-lint, which takes ten seconds for one: the highest tier has all that the lowest has."""
 
+_DEFINITIONS = Path(library.__file__).parent / "data" / "tutoring.toml"
 _LEAST_REASON = 40
 """Characters: shorter is no reason."""
 

@@ -5,6 +5,7 @@ from starlette.responses import Response
 
 from tallybrook.entrypoints.server.context import Call, Context
 from tallybrook.entrypoints.server.problems import json_response
+from tallybrook.entrypoints.server.schemas import MAX_NAMES
 from tallybrook.errors import InvalidError
 from tallybrook.events.ids import new_ulid
 from tallybrook.lake import erasures
@@ -15,6 +16,8 @@ async def erase(call: Call) -> Response:
     """DELETE /users/{id}: recorded when it is answered, done by whoever writes the lake."""
     _require_one_segment(call)
     also = call.request.query_params.getlist("also")
+    if len(also) > MAX_NAMES:
+        raise InvalidError.of("/also", f"has over {MAX_NAMES} ids")
     asked = await call.context.read(_ask, call.context, call.account_id, call.path["id"], also)
     response = json_response(asked, 202)
     response.headers["location"] = f"/erasures/{asked.erasure_id}"

@@ -43,7 +43,8 @@ INSTANT_OR_DATE: Schema = {
     "anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]
 }
 NAME: Schema = {"type": "string", "minLength": 1}
-NAMES: Schema = {"type": "array", "items": NAME, "maxItems": 80}
+MAX_NAMES = 80
+NAMES: Schema = {"type": "array", "items": NAME, "maxItems": MAX_NAMES}
 SERIES: Schema = {**NAME, "description": "A record type or an event type"}
 MINUTES: Schema = {"type": "integer", "enum": list(SIZES), "default": 1}
 LIMIT: Schema = {"type": "integer", "minimum": 1, "maximum": 1000, "default": 50}
