@@ -8,6 +8,7 @@ from cfnlint.api import ManualArgs, lint_file
 
 from infra.bundles import PLACEHOLDER
 from infra.checks import ACCEPTED, LINT_ACCEPTED
+from infra.choices import everything
 from infra.settings import StackSettings
 from infra.synth import synthesize
 from tallybrook.costs.tiers import tiers
@@ -29,14 +30,7 @@ def stacks() -> dict[str, StackSettings]:
         StackSettings(mrr_usd=revenue, bundles=PLACEHOLDER)
         for revenue in (min(revenues), max(revenues))
     )
-    everything = StackSettings(
-        mrr_usd=5000, bundles=PLACEHOLDER, alert_webhook="https://hooks.example.org/alerts",
-        entities=str(_DEFINITIONS), forward_to="https://events.example.org/v1/apps/shop/events",
-        forward_from="now", indicators=True, norms=True, token_prices="m=2.5", window_s=10,
-        quicksight_principal="arn:aws:quicksight:us-east-1:123456789012:user/default/anna",
-        quicksight_account="acme",
-    )  # fmt: skip
-    return {"lowest": lowest, "highest": highest, "everything": everything}
+    return {"lowest": lowest, "highest": highest, "everything": everything(_DEFINITIONS)}
 
 
 def findings(folder: Path) -> Iterator[str]:

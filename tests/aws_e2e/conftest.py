@@ -17,11 +17,11 @@ from infra.settings import StackSettings
 from infra.synth import synthesize
 from tallybrook.entities import library
 from tallybrook.ports.aws.clients import client
+from tallybrook.reaching import NO_AUTHORITIES
 from tests.support.bundles import shared_bundles
 from tests.support.deploy import deploy
 from tests.support.emulator import Emulator, new_stack
 from tests.support.faults import FaultyServices, faulty_services
-from tests.support.plain import NO_AUTHORITIES
 
 DEFINITIONS = Path(library.__file__).parent / "data" / "tutoring.toml"
 """A file of one's own, as far as the deployment knows."""

@@ -16,8 +16,8 @@ import pytest
 
 from tallybrook.demo import tutoring
 from tallybrook.demo.rows import flights, shop
+from tallybrook.reaching import NO_AUTHORITIES
 from tests.support import is_gone, start_cli, tallybrook, wait_for, wait_until_gone
-from tests.support.plain import NO_AUTHORITIES
 
 
 class Demo:

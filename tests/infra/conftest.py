@@ -6,15 +6,12 @@ from pathlib import Path
 import pytest
 
 from infra.bundles import PLACEHOLDER
-from infra.settings import StackSettings
+from infra.choices import everything
 from infra.snapshot import every_tier
 from infra.synth import synthesize
 from infra.template import Template, load
 from tallybrook.costs.tiers import tiers
 
-WEBHOOK = "https://hooks.example.org/alerts"
-FORWARDED_TO = "https://events.example.org/v1/apps/shop/events"
-ANALYST = "arn:aws:quicksight:us-east-1:123456789012:user/default/anna"
 SHOP = """name = "shop"
 
 [[entities]]
@@ -47,7 +44,7 @@ def assemblies(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path
         if not (folder / "done").exists():
             every_tier(folder, PLACEHOLDER)
             (folder / "shop.toml").write_text(SHOP)
-            synthesize(_choices(folder / "shop.toml"), folder / "chosen", checked=False)
+            synthesize(everything(folder / "shop.toml"), folder / "chosen", checked=False)
             (folder / "done").touch()
     return folder
 
@@ -78,11 +75,3 @@ def shop(assemblies: Path) -> Path:
 def chosen(assemblies: Path) -> Template:
     """A stack with everything that can be chosen."""
     return load(assemblies / "chosen" / "tallybrook.template.json")
-
-
-def _choices(shop: Path) -> StackSettings:
-    return StackSettings(
-        mrr_usd=5000, bundles=PLACEHOLDER, alert_webhook=WEBHOOK, entities=str(shop),
-        forward_to=FORWARDED_TO, forward_from="now", indicators=True, norms=True,
-        token_prices="m=2.5", quicksight_principal=ANALYST, quicksight_account="acme", window_s=10,
-    )  # fmt: skip

@@ -4,13 +4,14 @@ import json
 
 import pytest
 
+from infra.choices import FORWARDED_TO
 from infra.rights import rights
 from infra.settings import StackSettings
 from infra.template import Template
 from tallybrook.costs.tiers import tier_of
 from tallybrook.errors import UsageError
 from tallybrook.wiring.assessments import MAX_RECEIVES
-from tests.infra.conftest import FORWARDED_TO, TIERS
+from tests.infra.conftest import TIERS
 from tests.infra.reading import functions, mappings, of_type, rule
 
 QUEUES = {"anonymizer": "assessments", "ocean": "ocean", "dual_ai": "agreement"}

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from infra.choices import ANALYST
 from infra.rights import rights
 from infra.settings import ATHENA_RESULTS as RESULTS
 from infra.settings import StackSettings
@@ -12,7 +13,7 @@ from tallybrook.costs.tiers import tier_of
 from tallybrook.errors import TallybrookError
 from tallybrook.lake.ddl import database_of, table_input
 from tallybrook.lake.tables import TABLES
-from tests.infra.conftest import ANALYST, TIERS
+from tests.infra.conftest import TIERS
 from tests.infra.reading import functions, of_type
 
 KINDS = ("Glue::Database", "Glue::Table", "Athena::WorkGroup")

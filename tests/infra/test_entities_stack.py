@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from infra.bundles import PLACEHOLDER, folder_of
+from infra.choices import WEBHOOK
 from infra.rights import rights
 from infra.settings import StackSettings
 from infra.template import Template
 from tallybrook.entities.library import built_in
 from tallybrook.errors import UsageError
-from tests.infra.conftest import SHOP, WEBHOOK
+from tests.infra.conftest import SHOP
 from tests.infra.reading import functions, mappings, of_type, rule
 
 

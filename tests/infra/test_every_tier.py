@@ -4,11 +4,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from infra.choices import ANALYST
 from infra.functions import FUNCTIONS
 from infra.settings import StackSettings
 from infra.template import Template
 from tallybrook.errors import UsageError
-from tests.infra.conftest import ANALYST, TIERS
+from tests.infra.conftest import TIERS
 from tests.infra.reading import functions, mappings, of_type
 
 

@@ -18,10 +18,10 @@ from tallybrook.accounts.keys import ALL_SCOPES, KeyRing
 from tallybrook.entrypoints.server.app import Server
 from tallybrook.entrypoints.server.context import Context
 from tallybrook.entrypoints.server.hot import protocol_for
+from tallybrook.reaching import NO_AUTHORITIES
 from tallybrook.settings import Settings
 from tallybrook.wiring import open_keys
 from tests.support import wait_for
-from tests.support.plain import NO_AUTHORITIES
 
 ADMIN_KEY = "test-admin-key-0123456789"
 PROBLEM = "application/problem+json"

@@ -9,9 +9,9 @@ import pytest
 
 from tallybrook.entrypoints.server.route import Route
 from tallybrook.entrypoints.server.routes import ROUTES
+from tallybrook.reaching import NO_AUTHORITIES
 from tests.server.running import Account, Running, assert_problem, event
 from tests.support import wait_for
-from tests.support.plain import NO_AUTHORITIES
 
 SCOPED = [route for route in ROUTES if route.scope is not None]
 

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tallybrook.reaching import NO_AUTHORITIES
 from tests.server.running import Account, Running, assert_problem, event
-from tests.support.plain import NO_AUTHORITIES
 
 SUITE = Path(__file__).parents[1] / "data" / "JSONTestSuite"
 FILES = sorted(SUITE.glob("test_parsing/*.json"))

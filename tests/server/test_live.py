@@ -14,9 +14,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from tallybrook.entrypoints.server import hub
+from tallybrook.reaching import NO_AUTHORITIES
 from tests.server.running import Account, Running, assert_problem, event
 from tests.support import wait_for
-from tests.support.plain import NO_AUTHORITIES
 
 WITHIN_S = 10.0
 

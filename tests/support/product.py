@@ -11,8 +11,8 @@ from typing import IO
 import httpx
 import msgspec
 
+from tallybrook.reaching import NO_AUTHORITIES
 from tests.support.commands import ARGV, clean_env
-from tests.support.plain import NO_AUTHORITIES
 from tests.support.waiting import wait_for, wait_until_gone
 
 ADMIN_KEY = "test-admin-key-0123456789"

@@ -1,7 +1,6 @@
 """Requests over the wire: sent, and sent again while that can help. One for each kind of caller."""
 
 import asyncio
-import ssl
 import time
 from collections.abc import Generator
 from typing import Any, TypeVar
@@ -14,9 +13,9 @@ from tallybrook.client.forking import abandon, tell_after_fork
 from tallybrook.client.replies import decoded, error_of
 from tallybrook.client.retrying import pause_s
 from tallybrook.errors import RetryableError, TallybrookError
+from tallybrook.reaching import reaching
 
 T = TypeVar("T")
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class Pause(Struct, frozen=True):
@@ -40,18 +39,11 @@ class Address(Struct, frozen=True):
 
     def client_options(self) -> dict[str, Any]:
         """httpx's options."""
-        url = httpx.URL(self.url)
-        options: dict[str, Any] = {
-            "base_url": self.url,
+        return {
+            **reaching(self.url),
             "headers": {"Authorization": f"Bearer {self.key}"} if self.key else {},
             "timeout": self.timeout_s,
-            # A proxy from the environment is never the way to this machine.
-            "trust_env": url.host not in _LOOPBACK,
         }
-        if url.scheme == "http":
-            # Nothing is encrypted, and reading whom this machine trusts takes some 35 ms.
-            options["verify"] = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        return options
 
 
 def _options(call: Call[Any]) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Talking to a running product over HTTP, with patience where it helps."""
 
 import random
-import ssl
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -11,12 +10,12 @@ import httpx
 import msgspec
 
 from tallybrook.errors import RetryableError, TerminalError
+from tallybrook.reaching import reaching
 
 JSON = "application/json"
 _RETRIED = frozenset({429, 502, 503, 504})
 _MAX_WAIT_S = 10.0
 _FIRST_WAIT_S = 0.1
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class RefusedError(TerminalError):
@@ -35,17 +34,7 @@ class Api:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self.url = url.rstrip("/")
         self._patience_s = patience_s
-        address = httpx.URL(self.url)
-        self._client = httpx.Client(
-            base_url=self.url,
-            headers=headers,
-            timeout=320.0,
-            # A proxy from the environment is never the way to this machine.
-            trust_env=address.host not in _LOOPBACK,
-            # Reading whom this machine trusts takes some 35 ms, for nothing where nothing is
-            # encrypted.
-            verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if address.scheme == "http" else True,
-        )
+        self._client = httpx.Client(**reaching(self.url), headers=headers, timeout=320.0)
         self._wait: Callable[[float], object] = time.sleep
 
     def __enter__(self) -> "Api":

@@ -75,11 +75,11 @@ def snapshot(account_id: str, topic: LiveTopic, opened: Opened) -> bytes:
     if topic == "failed":
         page = opened.stores.failed.page(account_id, "open", _LISTED, None)
         records = [_short(record) for record in page]
-        message = _encode(Message("snapshot", topic, seq, {"failed": records}))
-        while len(message) > MAX_MESSAGE_BYTES and records:
+        while len(told := _encode(Message("snapshot", topic, seq, {"failed": records}))) > (
+            MAX_MESSAGE_BYTES
+        ):
             records = records[: len(records) // 2]
-            message = _encode(Message("snapshot", topic, seq, {"failed": records}))
-        return message
+        return told
     if topic in ("entities", "alerts"):
         # Not for functions that have no part in entities.
         from tallybrook.entrypoints.lambdas.live_entities import entities_snapshot
